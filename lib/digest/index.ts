@@ -1,0 +1,2 @@
+export { checkDigestFunction, Digest, emptyDigest } from "./digest.js";
+export { type InstanceName, parseInstanceName } from "./instance-name.js";

@@ -1,0 +1,5 @@
+export { isCacheable, isInfrastructureError, isRetryable } from "./classify.js";
+export { Code, codeFromNumber, codeName, tryParseCodeName } from "./code.js";
+export { type StatusDetail, StatusError } from "./status-error.js";
+export { toStatusError } from "./to-status-error.js";
+export { joinErrors, wrap } from "./wrap.js";
