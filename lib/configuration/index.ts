@@ -1,0 +1,2 @@
+export { parseConfiguration, readConfiguration } from "./read-configuration.js";
+export { durationMs, sizeBytes } from "./units.js";

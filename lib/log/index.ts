@@ -1,0 +1,8 @@
+export {
+  createLogger,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  logLevels,
+  silentLogger,
+} from "./logger.js";

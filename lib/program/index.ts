@@ -1,0 +1,1 @@
+export { aborted, type ProgramContext, runProgram } from "./run-program.js";
