@@ -1,0 +1,117 @@
+import {
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import {
+  HealthCheckResponse_ServingStatus,
+  HealthService,
+} from "#proto/grpc/health/v1/health.js";
+import { wrap } from "../status/index.js";
+import { createHealth } from "./health.js";
+import type { ErrorSink } from "./implement.js";
+
+/** A service and what implements it. */
+export interface GrpcService {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+/** Certificates of a server or a client, PEM. */
+export interface GrpcTls {
+  readonly key?: Buffer;
+  readonly certificate?: Buffer;
+  /** Who signs the peer's certificate; on a server: clients must have one. */
+  readonly authority?: Buffer;
+}
+
+/** A running gRPC server. */
+export interface GrpcServer {
+  /** Where it listens: "host:port" or "unix:/path". */
+  readonly address: string;
+  /** What the health service answers; NOT_SERVING while draining. */
+  setServing(serving: boolean): void;
+  /**
+   * Takes no new calls, waits for those under way, and after `graceMs` ends
+   * what is left.
+   */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** The default of Buildbarn's and of grpc-js's peers, twice for batches. */
+const defaultMaxMessageBytes = 4 * 2 ** 20;
+
+/**
+ * Serves gRPC with the health service beside. Throws Unavailable or
+ * PermissionDenied, naming the address, when it cannot listen.
+ */
+export async function serveGrpc(options: {
+  /** "host:port" (port 0: a free one) or "unix:/path". */
+  listen: string;
+  services: readonly GrpcService[];
+  sink: ErrorSink;
+  tls?: GrpcTls;
+  /** Larger messages are refused before they are buffered. */
+  maxMessageBytes?: number;
+}): Promise<GrpcServer> {
+  const server = new Server({
+    "grpc.max_receive_message_length":
+      options.maxMessageBytes ?? defaultMaxMessageBytes,
+    // A gRPC peer may compress; a bomb is stopped by the limit above.
+    "grpc.max_send_message_length": -1,
+  });
+  const health = createHealth(options.sink);
+  server.addService(HealthService, health.implementation);
+  for (const { definition, implementation } of options.services) {
+    server.addService(definition, implementation);
+  }
+  const port = await bind(server, options).catch((error: unknown) => {
+    throw wrap(error, `Failed to serve gRPC on "${options.listen}"`);
+  });
+  health.set(HealthCheckResponse_ServingStatus.SERVING);
+  return {
+    address: options.listen.replace(/:0$/, `:${port}`),
+    setServing: (serving) =>
+      health.set(
+        serving
+          ? HealthCheckResponse_ServingStatus.SERVING
+          : HealthCheckResponse_ServingStatus.NOT_SERVING,
+      ),
+    stop: async (graceMs) => {
+      health.set(HealthCheckResponse_ServingStatus.NOT_SERVING);
+      await drain(server, graceMs);
+    },
+  };
+}
+
+function bind(
+  server: Server,
+  options: { listen: string; tls?: GrpcTls },
+): Promise<number> {
+  const { tls } = options;
+  const credentials =
+    tls?.key === undefined || tls.certificate === undefined
+      ? ServerCredentials.createInsecure()
+      : ServerCredentials.createSsl(
+          tls.authority ?? null,
+          [{ private_key: tls.key, cert_chain: tls.certificate }],
+          tls.authority !== undefined,
+        );
+  return new Promise((resolve, reject) => {
+    server.bindAsync(options.listen, credentials, (error, port) => {
+      if (error === null) resolve(port);
+      else reject(error);
+    });
+  });
+}
+
+function drain(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.forceShutdown(), graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

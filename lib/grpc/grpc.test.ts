@@ -1,0 +1,184 @@
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import {
+  ByteStreamClient,
+  ByteStreamService,
+  type QueryWriteStatusRequest,
+  type ReadRequest,
+  type WriteRequest,
+} from "#proto/google/bytestream/bytestream.js";
+import { HealthClient } from "#proto/grpc/health/v1/health.js";
+import { Code, StatusError } from "../status/index.js";
+import {
+  callServerStream,
+  callUnary,
+  channelCredentials,
+  channelOptions,
+  type GrpcServer,
+  implementClientStream,
+  implementServerStream,
+  implementUnary,
+  serveGrpc,
+} from "./index.js";
+
+const detail = { typeUrl: "type.test/x", value: Buffer.from("y") };
+let unexpected: unknown[];
+let produced: number;
+let server: GrpcServer;
+let client: ByteStreamClient;
+
+beforeEach(async () => {
+  unexpected = [];
+  produced = 0;
+  const sink = (error: unknown) => unexpected.push(error);
+  server = await serveGrpc({
+    listen: "127.0.0.1:0",
+    sink,
+    services: [
+      {
+        definition: ByteStreamService,
+        implementation: {
+          queryWriteStatus: implementUnary(answerQuery, sink),
+          read: implementServerStream(readMany, sink),
+          write: implementClientStream(countBytes, sink),
+        },
+      },
+    ],
+  });
+  client = new ByteStreamClient(
+    server.address,
+    channelCredentials(),
+    channelOptions({}),
+  );
+});
+
+afterEach(async () => {
+  client.close();
+  await server.stop(0);
+});
+
+async function answerQuery(
+  request: QueryWriteStatusRequest,
+  context: { signal: AbortSignal },
+) {
+  switch (request.resourceName) {
+    case "refused":
+      throw new StatusError(Code.NotFound, "no such", { details: [detail] });
+    case "broken":
+      throw new TypeError("secret inside");
+    case "slow":
+      await new Promise((_, reject) => {
+        context.signal.addEventListener("abort", () =>
+          reject(context.signal.reason),
+        );
+      });
+  }
+  return { committedSize: 7, complete: true };
+}
+
+async function* readMany(request: ReadRequest) {
+  for (let i = 0; i < request.readLimit; i++) {
+    produced++;
+    yield { data: Buffer.alloc(65_536) };
+  }
+}
+
+async function countBytes(requests: AsyncIterable<WriteRequest>) {
+  let committedSize = 0;
+  for await (const { data } of requests) committedSize += data.length;
+  return { committedSize };
+}
+
+function query(resourceName: string, signal?: AbortSignal) {
+  return callUnary(
+    client.queryWriteStatus.bind(client),
+    { resourceName },
+    { signal },
+  );
+}
+
+describe("callUnary()", () => {
+  test("callUnary() gives the answer", async () => {
+    expect(await query("x")).toMatchObject({ committedSize: 7 });
+  });
+
+  test("callUnary() throws the peer's code, text and details", async () => {
+    await expect(query("refused")).rejects.toMatchObject({
+      name: "StatusError",
+      code: Code.NotFound,
+      message: "no such",
+      details: [detail],
+    });
+    expect(unexpected).toEqual([]);
+  });
+
+  test("implementUnary() hides what was not meant for the caller", async () => {
+    await expect(query("broken")).rejects.toMatchObject({
+      code: Code.Internal,
+      message: "Internal error",
+    });
+    expect(unexpected).toEqual([new TypeError("secret inside")]);
+  });
+
+  test("callUnary() ends the handler when it is cancelled", async () => {
+    const controller = new AbortController();
+    const answer = query("slow", controller.signal);
+    setTimeout(() => controller.abort(), 20);
+    await expect(answer).rejects.toMatchObject({ code: Code.Cancelled });
+  });
+});
+
+describe("callServerStream()", () => {
+  function read(readLimit: number) {
+    const request = { resourceName: "x", readOffset: 0, readLimit };
+    return callServerStream(client.read.bind(client), request);
+  }
+
+  test("callServerStream() gives all messages", async () => {
+    let bytes = 0;
+    for await (const { data } of read(40)) bytes += data.length;
+    expect(bytes).toBe(40 * 65_536);
+  });
+
+  test("implementServerStream() stops producing when the reader leaves", async () => {
+    for await (const _ of read(100_000)) break;
+    const seen = produced;
+    await query("x"); // one more round trip, and nothing was added
+    expect(produced - seen).toBeLessThan(200);
+    expect(produced).toBeLessThan(2_000);
+  });
+});
+
+test("implementClientStream() reads what the client sends", async () => {
+  const committed = await new Promise((resolve, reject) => {
+    const call = client.write((error, response) =>
+      error === null ? resolve(response.committedSize) : reject(error),
+    );
+    for (const finishWrite of [false, true]) {
+      call.write({
+        resourceName: "x",
+        writeOffset: 0,
+        finishWrite,
+        data: Buffer.alloc(10),
+      });
+    }
+    call.end();
+  });
+  expect(committed).toBe(20);
+});
+
+test("serveGrpc() answers health checks and turns them off while draining", async () => {
+  const health = new HealthClient(server.address, channelCredentials());
+  const check = (service: string) =>
+    callUnary(health.check.bind(health), { service });
+  expect(await check("")).toMatchObject({ status: 1 });
+  server.setServing(false);
+  expect(await check("")).toMatchObject({ status: 2 });
+  await expect(check("other")).rejects.toMatchObject({ code: Code.NotFound });
+  health.close();
+});
+
+test("serveGrpc() says which address it could not have", async () => {
+  await expect(
+    serveGrpc({ listen: server.address, services: [], sink: () => {} }),
+  ).rejects.toThrow(`Failed to serve gRPC on "${server.address}"`);
+});

@@ -1,0 +1,22 @@
+export {
+  type CallSettings,
+  callServerStream,
+  callUnary,
+  type StreamMethod,
+  type UnaryMethod,
+} from "./call.js";
+export { channelCredentials, channelOptions } from "./channel.js";
+export {
+  type GrpcServer,
+  type GrpcService,
+  type GrpcTls,
+  serveGrpc,
+} from "./grpc-server.js";
+export {
+  type CallContext,
+  type ErrorSink,
+  implementClientStream,
+  implementServerStream,
+  implementUnary,
+} from "./implement.js";
+export { statusFromProto, statusToProto } from "./status-proto.js";
