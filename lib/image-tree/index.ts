@@ -1,0 +1,8 @@
+export type {
+  DirectoryNode,
+  FileNode,
+  ImageNode,
+  ImageTotals,
+  ImageTree,
+  SymlinkNode,
+} from "./image-tree.js";

@@ -1,0 +1,4 @@
+export type { FileSink } from "./file-sink.js";
+export type { DroppedCounts, Layer, LayerEntry } from "./layer.js";
+export type { LayerCompression, LayerDescriptor } from "./layer-descriptor.js";
+export { defaultLayerLimits, type LayerLimits } from "./layer-limits.js";
