@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Runs everything that CI runs, goes on after a failure, and ends with the
+# counts of all runners: "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0
+failed=0
+
+# A step without counts of its own: it passes or fails as a whole.
+step() {
+  local name=$1
+  shift
+  echo "== $name"
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    echo "== FAILED: $name"
+    failed=$((failed + 1))
+  fi
+}
+
+# Adds the counts that jest wrote; a run without a report counts as a failure.
+jest_suite() {
+  local report counts
+  echo "== jest $*"
+  report=$(mktemp)
+  NODE_OPTIONS='--experimental-vm-modules --no-warnings --enable-source-maps' \
+    npx --no-install jest --json --outputFile="$report" "$@" >/dev/null
+  counts=$(node -e '
+    const report = JSON.parse(require("fs").readFileSync(process.argv[1]));
+    const broken = report.numRuntimeErrorTestSuites;
+    console.log(report.numPassedTests, report.numFailedTests + broken);
+  ' "$report") || counts="0 1"
+  rm -f "$report"
+  passed=$((passed + ${counts% *}))
+  failed=$((failed + ${counts#* }))
+}
+
+# Adds the counts of every "test result:" line of cargo.
+cargo_suite() {
+  local output
+  echo "== cargo test"
+  output=$(mktemp)
+  (cd services/chroot-helper && cargo test --quiet 2>&1) | tee "$output"
+  if [ "${PIPESTATUS[0]}" -ne 0 ] && ! grep -q '^test result: FAILED' "$output"; then
+    failed=$((failed + 1))
+  fi
+  while read -r ok bad; do
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+  done < <(sed -nE 's/^test result: .* ([0-9]+) passed; ([0-9]+) failed.*/\1 \2/p' "$output")
+  rm -f "$output"
+}
+
+step "format and lint" npm run --silent lint
+step "types" npm run --silent compile
+step "rustfmt" bash -c 'cd services/chroot-helper && cargo fmt --check'
+step "clippy" bash -c 'cd services/chroot-helper && cargo clippy --quiet --all-targets -- -D warnings'
+cargo_suite
+jest_suite dist/lib dist/services dist/test/architecture dist/test/proto
+jest_suite --runInBand dist/test/integration
+jest_suite --runInBand dist/test/e2e
+
+echo
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
