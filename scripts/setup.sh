@@ -17,6 +17,7 @@ test_tools=(
   docker-registry:docker-registry
   htpasswd:apache2-utils
   podman:podman
+  go:golang-go
   python3:python3
   /usr/lib/python3/dist-packages/virtualenv:python3-virtualenv
   runc:runc
