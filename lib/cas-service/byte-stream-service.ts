@@ -1,0 +1,150 @@
+import {
+  ByteStreamService,
+  type QueryWriteStatusRequest,
+  type ReadRequest,
+  type ReadResponse,
+  type WriteRequest,
+  type WriteResponse,
+} from "#proto/google/bytestream/bytestream.js";
+import {
+  type ContentAddressableStorage,
+  parseReadResourceName,
+  parseWriteResourceName,
+} from "../cas/index.js";
+import type { Digest } from "../digest/index.js";
+import {
+  type CallContext,
+  type ErrorSink,
+  type GrpcService,
+  implementClientStream,
+  implementServerStream,
+  implementUnary,
+} from "../grpc/index.js";
+import { Code, StatusError, toStatusError, wrap } from "../status/index.js";
+
+/** The ByteStream service over any store (REAPI's resource names). */
+export function createByteStreamService(options: {
+  cas: ContentAddressableStorage;
+  sink: ErrorSink;
+}): GrpcService {
+  const { cas, sink } = options;
+  return {
+    definition: ByteStreamService,
+    implementation: {
+      read: implementServerStream(
+        (request: ReadRequest, call: CallContext) => read(cas, request, call),
+        sink,
+      ),
+      write: implementClientStream(
+        (requests: AsyncIterable<WriteRequest>, call: CallContext) =>
+          write(cas, requests, call),
+        sink,
+      ),
+      queryWriteStatus: implementUnary(
+        (request: QueryWriteStatusRequest, call: CallContext) =>
+          queryWriteStatus(cas, request, call),
+        sink,
+      ),
+    },
+  };
+}
+
+async function* read(
+  cas: ContentAddressableStorage,
+  request: ReadRequest,
+  { signal }: CallContext,
+): AsyncGenerator<ReadResponse> {
+  const { instanceName, digest } = parseReadResourceName(request.resourceName);
+  const { readOffset, readLimit } = request;
+  if (readOffset < 0 || readOffset > digest.sizeBytes || readLimit < 0) {
+    throw new StatusError(
+      Code.OutOfRange,
+      `Offset must be from 0 to ${digest.sizeBytes} and limit not negative: current values are ${readOffset} and ${readLimit}`,
+    );
+  }
+  let skip = readOffset;
+  let left = readLimit === 0 ? Number.POSITIVE_INFINITY : readLimit;
+  for await (const piece of cas.open(digest, { instanceName, signal })) {
+    const data = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
+      .subarray(skip)
+      .subarray(0, Math.min(left, piece.byteLength));
+    skip = Math.max(0, skip - piece.byteLength);
+    left -= data.byteLength;
+    if (data.byteLength > 0) yield { data };
+    if (left === 0) return;
+  }
+}
+
+async function write(
+  cas: ContentAddressableStorage,
+  requests: AsyncIterable<WriteRequest>,
+  { signal }: CallContext,
+): Promise<WriteResponse> {
+  const messages = requests[Symbol.asyncIterator]();
+  const first = await messages.next();
+  if (first.done === true) {
+    throw new StatusError(Code.InvalidArgument, "A write has no message");
+  }
+  const { resourceName } = first.value;
+  const { instanceName, digest } = parseWriteResourceName(resourceName);
+  let started = false;
+  // Not called at all for a blob that is held: the answer then comes at once,
+  // and the client need not send the rest (REAPI, ByteStream.Write).
+  function openSource(): AsyncIterable<Uint8Array> {
+    if (started) throw new RangeError("An upload can be read only once");
+    started = true;
+    return pieces(first.value, messages, digest);
+  }
+  await cas
+    .writeStream(digest, openSource, { instanceName, signal })
+    .catch((error: unknown) => {
+      const { code } = toStatusError(error);
+      // Here wrong bytes are the caller's, not a store's that lost them.
+      if (code !== Code.DataLoss) throw error;
+      throw wrap(error, "Failed to write", Code.InvalidArgument);
+    });
+  return { committedSize: digest.sizeBytes };
+}
+
+async function* pieces(
+  first: WriteRequest,
+  messages: AsyncIterator<WriteRequest>,
+  digest: Digest,
+): AsyncGenerator<Uint8Array> {
+  let expectedOffset = 0;
+  let finished = false;
+  let message = first;
+  for (;;) {
+    if (message.writeOffset !== expectedOffset || finished) {
+      throw new StatusError(
+        Code.InvalidArgument,
+        `Offset of a write to blob "${digest}" must be ${expectedOffset}: current value is ${message.writeOffset}`,
+      );
+    }
+    expectedOffset += message.data.byteLength;
+    finished = message.finishWrite;
+    if (message.data.byteLength > 0) yield message.data;
+    if (finished) return;
+    const next = await messages.next();
+    if (next.done === true) {
+      throw new StatusError(
+        Code.InvalidArgument,
+        `The write of blob "${digest}" ended without finish_write`,
+      );
+    }
+    message = next.value;
+  }
+}
+
+async function queryWriteStatus(
+  cas: ContentAddressableStorage,
+  request: QueryWriteStatusRequest,
+  { signal }: CallContext,
+) {
+  const { instanceName, digest } = parseWriteResourceName(request.resourceName);
+  const missing = await cas.findMissing([digest], { instanceName, signal });
+  // Half an upload is never kept: it begins again at 0.
+  return missing.length === 0
+    ? { committedSize: digest.sizeBytes, complete: true }
+    : { committedSize: 0, complete: false };
+}

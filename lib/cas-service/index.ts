@@ -1,0 +1,1 @@
+export { createCasServices } from "./create-cas-services.js";
