@@ -1,0 +1,4 @@
+export type { ActionCache } from "./action-cache.js";
+export { FileActionCache } from "./file-action-cache.js";
+export { GrpcActionCache } from "./grpc-action-cache.js";
+export { InMemoryActionCache } from "./in-memory-action-cache.js";
