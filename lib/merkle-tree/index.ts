@@ -1,0 +1,5 @@
+export { checkDirectory, decodeDirectory } from "./decode-directory.js";
+export { type EncodedDirectory, encodeDirectory } from "./encode-directory.js";
+export { type EncodedTree, encodeTree } from "./encode-tree.js";
+export { resolveInputRootPath } from "./input-root-path.js";
+export { checkNodeName, compareNames } from "./node-name.js";
