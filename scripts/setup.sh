@@ -10,8 +10,8 @@ cd "$(dirname "$0")/.."
 build_tools=(gcc:gcc git:git)
 test_tools=(
   bazel:bazel-bootstrap
-  /usr/share/bazel/rules/rules_java:bazel-rules-java
-  /usr/share/bazel/rules/rules_proto:bazel-rules-proto
+  /usr/share/bazel/rules/java:bazel-rules-java
+  /usr/share/bazel/rules/proto:bazel-rules-proto
   bwrap:bubblewrap
   debootstrap:debootstrap
   docker-registry:docker-registry
