@@ -1,3 +1,8 @@
+export {
+  type Credential,
+  type CredentialStore,
+  noCredentials,
+} from "./authentication/credential.js";
 export type {
   ImageResolver,
   ResolvedImage,
@@ -8,3 +13,12 @@ export type {
   FetchOptions,
   ImageSource,
 } from "./image-source.js";
+export {
+  RegistryClient,
+  type RegistryClientOptions,
+} from "./registry-client.js";
+export type {
+  RegistrySettings,
+  RegistrySettingsByHost,
+} from "./registry-settings.js";
+export { createSourceImageResolver } from "./source-image-resolver.js";
