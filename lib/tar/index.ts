@@ -1,0 +1,3 @@
+export { quoteBytes } from "./quote-bytes.js";
+export type { TarHandler, TarMember, TarMemberType } from "./tar-member.js";
+export { TarReader } from "./tar-reader.js";
