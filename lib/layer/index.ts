@@ -2,3 +2,4 @@ export type { FileSink } from "./file-sink.js";
 export type { DroppedCounts, Layer, LayerEntry } from "./layer.js";
 export type { LayerCompression, LayerDescriptor } from "./layer-descriptor.js";
 export { defaultLayerLimits, type LayerLimits } from "./layer-limits.js";
+export { type ReadLayerOptions, readLayer } from "./read-layer.js";

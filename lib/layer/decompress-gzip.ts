@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import { createGunzip, type Gunzip } from "node:zlib";
+import { Code, StatusError } from "../status/index.js";
+
+/**
+ * Node's 16 KiB halve the throughput: each chunk is a trip to another thread
+ * and back.
+ */
+const chunkBytes = 2 ** 20;
+
+/** Decompression runs this far ahead, on its own thread. */
+const readAheadBytes = 2 * chunkBytes;
+
+/**
+ * Decompresses gzip, of any number of members (RFC 1952). See decompress for
+ * the contract.
+ */
+export async function* decompressGzip(
+  next: () => Promise<Uint8Array | undefined>,
+): AsyncGenerator<Uint8Array> {
+  const options = {
+    chunkSize: chunkBytes,
+    // Passed on to the stream, which Node documents for all zlib classes.
+    readableHighWaterMark: readAheadBytes,
+  };
+  const stream = createGunzip(options);
+  const feeding = feed(next, stream);
+  try {
+    yield* stream;
+  } catch (error) {
+    throw convert(error);
+  } finally {
+    stream.destroy();
+    await feeding;
+  }
+}
+
+// Never rejects: a failure of the source is passed on through the stream.
+async function feed(
+  next: () => Promise<Uint8Array | undefined>,
+  stream: Gunzip,
+): Promise<void> {
+  try {
+    while (!stream.destroyed) {
+      const chunk = await next();
+      if (chunk === undefined) {
+        stream.end();
+        return;
+      }
+      if (!stream.destroyed && !stream.write(chunk)) await drained(stream);
+    }
+  } catch (error) {
+    stream.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+async function drained(stream: Gunzip): Promise<void> {
+  const settled = new AbortController();
+  const options = { signal: settled.signal };
+  try {
+    await Promise.race([
+      once(stream, "drain", options),
+      once(stream, "close", options),
+    ]);
+  } catch {
+    // once() rejects on the stream's error, which whoever reads it gets.
+  } finally {
+    settled.abort();
+  }
+}
+
+function convert(error: unknown): unknown {
+  // zlib's codes: Z_DATA_ERROR, Z_BUF_ERROR for a truncated stream, …
+  const code =
+    error instanceof Error && "code" in error ? String(error.code) : "";
+  if (!code.startsWith("Z_")) return error;
+  const { message } = error as Error; // has a code, so it is one
+  return new StatusError(
+    code === "Z_MEM_ERROR" ? Code.ResourceExhausted : Code.InvalidArgument,
+    `Failed to decompress gzip: ${message}`,
+    { cause: error },
+  );
+}
