@@ -1,3 +1,4 @@
+export { buildImageTree } from "./build-image-tree.js";
 export type {
   DirectoryNode,
   FileNode,
@@ -6,3 +7,8 @@ export type {
   ImageTree,
   SymlinkNode,
 } from "./image-tree.js";
+export {
+  defaultImageTreeLimits,
+  type ImageTreeLimits,
+} from "./image-tree-limits.js";
+export { type ImageTreeStep, walkImageTree } from "./walk-image-tree.js";
