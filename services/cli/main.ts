@@ -1,0 +1,50 @@
+import { type ProgramContext, runProgram } from "../../lib/program/index.js";
+import { Code, StatusError } from "../../lib/status/index.js";
+import type { Command } from "./command.js";
+import { doctorCommand } from "./commands/doctor.js";
+import { runCommand } from "./commands/run.js";
+import { upCommand } from "./commands/up.js";
+
+const commands: Readonly<Record<string, Command>> = {
+  up: upCommand,
+  run: runCommand,
+  doctor: doctorCommand,
+};
+
+const overview = [
+  "berth gives every remote-execution action the container it asks for.",
+  "",
+  "usage: berth COMMAND [OPTION…]",
+  "",
+  ...Object.entries(commands).map(
+    ([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`,
+  ),
+  "  help     show this, or the help of a command",
+].join("\n");
+
+function print(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+async function dispatch(context: ProgramContext): Promise<number> {
+  const [name = "help", ...args] = context.argv;
+  if (["help", "--help", "-h"].includes(name)) {
+    return print(commands[args[0] ?? ""]?.help ?? overview);
+  }
+  const command = commands[name];
+  if (command === undefined) {
+    throw new StatusError(
+      Code.InvalidArgument,
+      `There is no command "${name}": see "berth help"`,
+    );
+  }
+  const own = args.slice(
+    0,
+    args.includes("--") ? args.indexOf("--") : undefined,
+  );
+  if (own.includes("--help") || own.includes("-h")) return print(command.help);
+  return command.run(args, context);
+}
+
+await runProgram("berth", dispatch);

@@ -1,0 +1,37 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Code, StatusError } from "../../../lib/status/index.js";
+
+/** Where this checkout's programs are, after `make build`. */
+export interface Installation {
+  /** main.js of engine, router and root fetcher. */
+  readonly engine: string;
+  readonly router: string;
+  readonly rootFetcher: string;
+  /** The static berth-exec. */
+  readonly helper: string;
+}
+
+/** Finds the programs; throws FailedPrecondition for one that is not built. */
+export function findInstallation(): Installation {
+  const dist = fileURLToPath(new URL("../../..", import.meta.url));
+  const service = (name: string) => join(dist, "services", name, "main.js");
+  const installation = {
+    engine: service("engine"),
+    router: service("router"),
+    rootFetcher: service("root-fetcher"),
+    helper: join(
+      dist,
+      "../services/chroot-helper/target/x86_64-unknown-linux-musl/release/berth-exec",
+    ),
+  };
+  const missing = Object.values(installation).find((path) => !existsSync(path));
+  if (missing !== undefined) {
+    throw new StatusError(
+      Code.FailedPrecondition,
+      `"${missing}" is not built: run "make build"`,
+    );
+  }
+  return installation;
+}
