@@ -1,7 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { connect } from "node:net";
-import { statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ProgramContext } from "../../../lib/program/index.js";
 import { toStatusError } from "../../../lib/status/index.js";

@@ -124,7 +124,7 @@ async function run(
   const done = new AbortController();
   try {
     const actionDigest = await uploadAction(settings, cas, context);
-    let following: Promise<void> | undefined;
+    let isFollowing = false;
     const response = await executeAction({
       address: settings.engine,
       instanceName: context.instanceName,
@@ -133,8 +133,10 @@ async function run(
       metadata: requestMetadata(),
       signal,
       onStage: (stage) => {
-        if (stage !== ExecutionStage_Value.EXECUTING) return;
-        following ??= followPull(
+        if (stage !== ExecutionStage_Value.EXECUTING || isFollowing) return;
+        isFollowing = true;
+        // Ends by itself or by `done`, and never fails.
+        void followPull(
           socket,
           settings.image,
           (progress) => line.update(formatPull(settings.image, progress)),

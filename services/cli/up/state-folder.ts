@@ -6,7 +6,6 @@ import { join } from "node:path";
  */
 export function defaultStateFolder(env: NodeJS.ProcessEnv): string {
   if (process.getuid?.() === 0) return "/var/lib/berth";
-  const home =
-    env["XDG_STATE_HOME"] ?? join(env["HOME"] ?? "/", ".local/state");
+  const home = env.XDG_STATE_HOME ?? join(env.HOME ?? "/", ".local/state");
   return join(home, "berth");
 }
