@@ -74,9 +74,8 @@ export class SingleFlight<Value> {
         );
       };
       signal.addEventListener("abort", leave, { once: true });
-      flight.result
-        .then(resolve, reject)
-        .finally(() => signal.removeEventListener("abort", leave));
+      const stay = () => signal.removeEventListener("abort", leave);
+      flight.result.finally(stay).then(resolve, reject);
     });
   }
 }
