@@ -4,6 +4,11 @@ export type { Descriptor } from "./descriptor.js";
 export { type ImageConfig, parseImageConfig } from "./image-config.js";
 export type { ImageIndex, IndexEntry } from "./image-index.js";
 export {
+  createImagePolicy,
+  type ImagePolicy,
+  type ImagePolicyRule,
+} from "./image-policy.js";
+export {
   type ImageReference,
   type ImageReferenceOptions,
   parseImageReference,
