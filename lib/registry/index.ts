@@ -3,6 +3,13 @@ export {
   type CredentialStore,
   noCredentials,
 } from "./authentication/credential.js";
+export { createDockerConfigCredentials } from "./authentication/docker-config-credentials.js";
+export {
+  type CachingImageResolverOptions,
+  createCachingImageResolver,
+} from "./caching-image-resolver.js";
+export { createDeduplicatingImageResolver } from "./deduplicating-image-resolver.js";
+export { createDispatchingImageSource } from "./dispatching-image-source.js";
 export type {
   ImageResolver,
   ResolvedImage,
@@ -13,6 +20,8 @@ export type {
   FetchOptions,
   ImageSource,
 } from "./image-source.js";
+export { createLayoutImageSource } from "./layout-file-source.js";
+export { createMirroringImageSource } from "./mirroring-image-source.js";
 export {
   RegistryClient,
   type RegistryClientOptions,
