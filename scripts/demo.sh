@@ -61,9 +61,9 @@ else
   say "An image: Debian trixie with gcc, on a registry of its own"
   layout=$(scripts/demo-image.sh)
   registry=127.0.0.1:$(free_port)
-  REGISTRY_HTTP_ADDR=$registry REGISTRY_LOG_LEVEL=error \
-    REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$work/registry \
-    docker-registry serve /etc/docker/registry/config.yml >"$work/registry.log" 2>&1 &
+  printf '%s\n' 'version: 0.1' 'log: {level: error}' "http: {addr: '$registry'}" \
+    "storage: {filesystem: {rootdirectory: $work/registry}}" >"$work/registry.yml"
+  docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
   processes+=($!)
   wait_for 10 bash -c "exec 3<>/dev/tcp/${registry/://}"
   skopeo copy --quiet --dest-tls-verify=false \

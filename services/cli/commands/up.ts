@@ -1,0 +1,218 @@
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { aborted, type ProgramContext } from "../../../lib/program/index.js";
+import type { Command } from "../command.js";
+import { parseOptions, usageError } from "../parse-options.js";
+import { formatLogLine } from "../up/format-log-line.js";
+import {
+  findInstallation,
+  type Installation,
+} from "../up/installation-process.js";
+import {
+  type LocalSettings,
+  localConfiguration,
+  localPaths,
+} from "../up/local-configuration.js";
+import { defaultStateFolder } from "../up/state-folder.js";
+import {
+  type SupervisedProcess,
+  superviseProcess,
+} from "../up/supervised-process.js";
+import { waitUntilServing } from "../up/wait-until-serving-grpc.js";
+
+/** How long a service may take to start, in milliseconds. */
+const startTimeoutMs = 30_000;
+
+/** How long a service may take to stop: actions under way are ended. */
+const stopGraceMs = 10_000;
+
+const help = `usage: berth up [OPTION…]
+
+Runs engine, router and root fetcher for this machine until it is interrupted,
+and prints the flags for Bazel.
+
+  --state FOLDER        everything that is kept (/var/lib/berth for root, else
+                        ~/.local/state/berth)
+  --listen ADDRESS      where the engine serves REAPI (127.0.0.1:8980)
+  --jobs N              actions at a time (the machine's cores)
+  --cache-size SIZE     bound of CAS (20GiB)
+  --roots-size SIZE     bound of image roots (50GiB)
+  --tags reject|resolve images named by tag: refuse them and say the digest, or
+                        run them uncached (reject)
+  --no-image sandbox|pass|reject
+                        actions that name no image: run them in this machine's
+                        root without berth's own files, as they are, or not
+                        (sandbox)
+  --network host|none   for actions that do not say it (host)
+  --plain-http HOST     a registry without TLS; may be repeated; those on
+                        loopback need it not
+  --docker-config FILE  registry credentials (~/.docker/config.json)
+  --verbose             more lines`;
+
+const optionTable = {
+  state: { type: "string" },
+  listen: { type: "string", default: "127.0.0.1:8980" },
+  jobs: { type: "string" },
+  "cache-size": { type: "string", default: "20GiB" },
+  "roots-size": { type: "string", default: "50GiB" },
+  tags: { type: "string", default: "reject" },
+  "no-image": { type: "string", default: "sandbox" },
+  network: { type: "string", default: "host" },
+  "plain-http": { type: "string", multiple: true, default: [] as string[] },
+  "docker-config": { type: "string" },
+  verbose: { type: "boolean", default: false },
+} as const;
+
+/** `berth up`: all services for one machine. */
+export const upCommand: Command = {
+  summary: "run engine, router and root fetcher on this machine",
+  help,
+  run,
+};
+
+async function run(
+  args: readonly string[],
+  context: ProgramContext,
+): Promise<number> {
+  const settings = parseSettings(args, context.env);
+  const installation = findInstallation();
+  const services = await writeConfigurations(settings, installation);
+  const running: SupervisedProcess[] = [];
+  try {
+    for (const [name, command] of services) {
+      running.push(
+        superviseProcess({
+          name,
+          command,
+          onLine: (line) => print(formatLogLine(name, line)),
+          onRestart: (why, delayMs) =>
+            print(`${name}: ended (${why}); starts again in ${delayMs} ms`),
+        }),
+      );
+    }
+    await waitForAll(settings, context.signal);
+    if (!context.signal.aborted) process.stdout.write(greeting(settings));
+    await aborted(context.signal);
+    return 0;
+  } finally {
+    // The engine first: its actions use the other two to their end.
+    for (const service of running.reverse()) await service.stop(stopGraceMs);
+  }
+}
+
+function print(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function oneOf<Value extends string>(
+  option: string,
+  value: string,
+  allowed: readonly Value[],
+): Value {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found !== undefined) return found;
+  throw usageError(
+    "up",
+    `--${option} must be one of ${allowed.join(", ")}: current value is "${value}"`,
+  );
+}
+
+function parseSettings(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): LocalSettings {
+  const { values, positionals } = parseOptions("up", args, optionTable);
+  if (positionals[0] !== undefined) {
+    throw usageError("up", `"${positionals[0]}" is no option`);
+  }
+  const jobs = values.jobs === undefined ? undefined : Number(values.jobs);
+  if (jobs !== undefined && !(Number.isInteger(jobs) && jobs > 0)) {
+    throw usageError(
+      "up",
+      `--jobs must be a number: current value is "${values.jobs}"`,
+    );
+  }
+  const standard = join(env.HOME ?? "/", ".docker/config.json");
+  return {
+    state: resolve(values.state ?? defaultStateFolder(env)),
+    listen: values.listen,
+    isRoot: process.getuid?.() === 0,
+    jobs,
+    cacheSize: values["cache-size"],
+    rootsSize: values["roots-size"],
+    tags: oneOf("tags", values.tags, ["reject", "resolve"]),
+    noImage: oneOf("no-image", values["no-image"], [
+      "sandbox",
+      "pass",
+      "reject",
+    ]),
+    network: oneOf("network", values.network, ["host", "none"]),
+    plainRegistries: values["plain-http"],
+    dockerConfig:
+      values["docker-config"] ?? (existsSync(standard) ? standard : undefined),
+    logLevel: values.verbose ? "debug" : "info",
+  };
+}
+
+/** Writes the services' files; gives their names and commands, in order. */
+async function writeConfigurations(
+  settings: LocalSettings,
+  installation: Installation,
+): Promise<[string, [string, ...string[]]][]> {
+  const paths = localPaths(settings.state);
+  await mkdir(settings.state, { recursive: true });
+  // Actions run as another uid and must reach the build folder, not the rest.
+  await mkdir(paths.run, { recursive: true, mode: 0o700 });
+  await mkdir(paths.configuration, { recursive: true });
+  const { helper, ...services } = localConfiguration(settings, installation);
+  await writeFile(join(paths.configuration, "exec.toml"), helper);
+  const programs = {
+    rootFetcher: ["root fetcher", installation.rootFetcher],
+    router: ["router", installation.router],
+    engine: ["engine", installation.engine],
+  } as const;
+  const commands: [string, [string, ...string[]]][] = [];
+  for (const [key, [name, program]] of Object.entries(programs)) {
+    const file = join(paths.configuration, `${name.replace(" ", "-")}.json`);
+    const value = services[key as keyof typeof services]; // keys of both agree
+    await writeFile(file, `${JSON.stringify(value, undefined, 2)}\n`);
+    commands.push([
+      name,
+      [process.execPath, "--no-warnings", program, `--config=${file}`],
+    ]);
+  }
+  return commands;
+}
+
+async function waitForAll(
+  settings: LocalSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  const { routerSocket } = localPaths(settings.state);
+  for (const [name, address] of [
+    ["engine", settings.listen],
+    ["router", `unix:${routerSocket}`],
+  ] as const) {
+    await waitUntilServing({
+      name,
+      address,
+      timeoutMs: startTimeoutMs,
+      signal,
+    });
+  }
+}
+
+function greeting({ listen, state }: LocalSettings): string {
+  return `berth is up (state in ${state}). For Bazel:
+
+  bazel build --remote_executor=grpc://${listen} \\
+    --remote_default_exec_properties=container-image=docker://IMAGE@sha256:… //...
+
+or, without Bazel:
+
+  berth run --engine ${listen} IMAGE@sha256:… -- COMMAND
+
+Stop with Ctrl-C.
+`;
+}

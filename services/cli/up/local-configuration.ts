@@ -1,0 +1,130 @@
+import { join } from "node:path";
+import type { Installation } from "./installation-process.js";
+
+/** What `berth up` was told, and where it puts things. */
+export interface LocalSettings {
+  /** Folder of everything; see the paths below. */
+  readonly state: string;
+  /** "host:port" of the engine. */
+  readonly listen: string;
+  readonly isRoot: boolean;
+  /** Actions at a time; undefined: the machine's cores. */
+  readonly jobs?: number | undefined;
+  readonly cacheSize: string;
+  readonly rootsSize: string;
+  readonly tags: "reject" | "resolve";
+  readonly noImage: "pass" | "sandbox" | "reject";
+  readonly network: "host" | "none";
+  /** Registries that are spoken to in plain HTTP, besides those on loopback. */
+  readonly plainRegistries: readonly string[];
+  /** File like ~/.docker/config.json, if there is one. */
+  readonly dockerConfig?: string | undefined;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+/** Paths that several services agree on. */
+export interface LocalPaths {
+  /** Of the unix sockets; only its owner may enter. */
+  readonly run: string;
+  readonly fetcherSocket: string;
+  readonly routerSocket: string;
+  /** Of the generated configuration files. */
+  readonly configuration: string;
+  readonly store: string;
+  readonly build: string;
+  readonly engineState: string;
+}
+
+/** Where things are beneath the state folder. */
+export function localPaths(state: string): LocalPaths {
+  return {
+    run: join(state, "run"),
+    fetcherSocket: join(state, "run/root-fetcher.sock"),
+    routerSocket: join(state, "run/router.sock"),
+    configuration: join(state, "configuration"),
+    store: join(state, "store"),
+    build: join(state, "build"),
+    engineState: join(state, "engine"),
+  };
+}
+
+/** Owner of the image store when root: a uid that nothing else has. */
+const sandboxUid = 65_533;
+
+/** The configuration files by name, as values. */
+export function localConfiguration(
+  settings: LocalSettings,
+  installation: Installation,
+): {
+  engine: unknown;
+  router: unknown;
+  rootFetcher: unknown;
+  /** berth-exec's, in TOML. */
+  helper: string;
+} {
+  const paths = localPaths(settings.state);
+  const registries = Object.fromEntries(
+    settings.plainRegistries.map((host) => [host, { plainHttp: true }]),
+  );
+  const log = { level: settings.logLevel };
+  const common = { log, registries, dockerConfig: settings.dockerConfig };
+  return {
+    engine: {
+      listen: [{ address: settings.listen }],
+      log,
+      state: paths.engineState,
+      build: paths.build,
+      cas: { maximumSize: settings.cacheSize },
+      concurrency: settings.jobs,
+      platform: { OSFamily: ["linux", "Linux"], ISA: "x86-64", Arch: "amd64" },
+      router: { address: `unix:${paths.routerSocket}` },
+      helper: installation.helper,
+    },
+    router: {
+      ...common,
+      listen: `unix:${paths.routerSocket}`,
+      instances: [
+        {
+          prefix: "",
+          cas: { address: settings.listen },
+          helper: [
+            installation.helper,
+            `--config=${join(paths.configuration, "exec.toml")}`,
+          ],
+          tags: { policy: settings.tags },
+          noImage: settings.noImage,
+          network: settings.network,
+        },
+      ],
+    },
+    rootFetcher: {
+      ...common,
+      store: paths.store,
+      socket: paths.fetcherSocket,
+      helper: installation.helper,
+      ...(settings.isRoot ? { sandboxUid, sandboxGid: sandboxUid } : {}),
+      maximumSize: settings.rootsSize,
+    },
+    helper: helperToml(settings, paths),
+  };
+}
+
+function helperToml(settings: LocalSettings, paths: LocalPaths): string {
+  const lines = [
+    `store = ${quote(paths.store)}`,
+    `socket = ${quote(paths.fetcherSocket)}`,
+    `build_directory = ${quote(paths.build)}`,
+    // The engine gives a pipe there: see docs/adr/0003.
+    "fault_fd = 3",
+    // Without an image the machine's root is shown, but not what is berth's.
+    `hide = [${quote(settings.state)}]`,
+  ];
+  if (settings.isRoot) {
+    lines.push(`sandbox_uid = ${sandboxUid}`, `sandbox_gid = ${sandboxUid}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text); // TOML's basic strings are JSON's
+}
