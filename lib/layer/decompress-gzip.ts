@@ -20,8 +20,10 @@ export async function* decompressGzip(
 ): AsyncGenerator<Uint8Array> {
   const options = {
     chunkSize: chunkBytes,
-    // Passed on to the stream, which Node documents for all zlib classes.
+    // Passed on to the stream. With input waiting, the other thread goes on
+    // while this one is busy with what came out before; else they take turns.
     readableHighWaterMark: readAheadBytes,
+    writableHighWaterMark: readAheadBytes,
   };
   const stream = createGunzip(options);
   const feeding = feed(next, stream);
