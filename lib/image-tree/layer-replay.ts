@@ -57,8 +57,8 @@ export class LayerReplay {
       }
     } catch (error) {
       throw wrap(
-        error,
-        `Failed to replay entry ${quoteBytes(current)} of layer "${layer.diffId}"`,
+        wrap(error, `Failed to replay entry ${quoteBytes(current)}`),
+        `Failed to replay layer "${layer.diffId}"`,
       );
     }
     this.#pendingLinks = [];
