@@ -1,0 +1,87 @@
+import {
+  DigestFunction_Value,
+  type Platform,
+} from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import type {
+  ActionRouterClient,
+  RouteActionResponse,
+} from "#proto/buildbarn/remoteactionrouter/remoteactionrouter.js";
+import type { Any } from "#proto/google/protobuf/any.js";
+import { Digest } from "../../lib/digest/index.js";
+import { callUnary } from "../../lib/grpc/index.js";
+import { compareNames } from "../../lib/merkle-tree/index.js";
+import { Code, StatusError } from "../../lib/status/index.js";
+import type {
+  ActionRouting,
+  RoutedAction,
+  RoutingRequest,
+} from "./action-routing.js";
+
+/**
+ * Routing by a router on the wire, over the protocol of Buildbarn's
+ * scheduler. Its errors reach the client with code and text; an answer that
+ * breaks the protocol is Internal, as Buildbarn has it.
+ */
+export function createGrpcActionRouting(
+  client: ActionRouterClient,
+): ActionRouting {
+  const method = client.routeAction.bind(client);
+  return {
+    route: async (request) => {
+      const { action, instanceName, requestMetadata, signal } = request;
+      const answer = await callUnary(
+        method,
+        {
+          instanceName,
+          digestFunction: DigestFunction_Value.SHA256,
+          action,
+          requestMetadata,
+        },
+        { signal },
+      );
+      return checkAnswer(answer, request);
+    },
+  };
+}
+
+function checkAnswer(
+  answer: RouteActionResponse,
+  request: RoutingRequest,
+): RoutedAction {
+  const { action, invocationKeys } = answer;
+  if (action === undefined) throw broken("holds no action");
+  if (action.platform === undefined) throw broken("holds no platform");
+  checkPlatformOrder(action.platform);
+  if (invocationKeys.length === 0) throw broken("holds no invocation key");
+  const { commandDigest } = action;
+  if (commandDigest === undefined) throw broken("holds no command digest");
+  const routed = Digest.fromProto(commandDigest, "command_digest");
+  const original = request.action.commandDigest;
+  return {
+    action,
+    commandDigest: routed,
+    invocationKeys: invocationKeys.map(keyOf),
+    isRewritten: routed.hash !== original?.hash,
+  };
+}
+
+function keyOf({ typeUrl, value }: Any): string {
+  return `${typeUrl} ${value.toString("base64")}`;
+}
+
+function checkPlatformOrder({ properties }: Platform): void {
+  for (const [index, property] of properties.entries()) {
+    const next = properties[index + 1];
+    if (next === undefined) return;
+    const order =
+      compareNames(property.name, next.name) ||
+      compareNames(property.value, next.value);
+    if (order >= 0) {
+      throw broken("has platform properties that are not sorted and unique");
+    }
+  }
+}
+
+function broken(what: string): StatusError {
+  return new StatusError(Code.Internal, `The action router's answer ${what}`);
+}
