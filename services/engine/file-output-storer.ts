@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  type Stats,
+} from "node:fs";
+import { copyFile, open, rm } from "node:fs/promises";
+import type { FileContentAddressableStorage } from "../../lib/cas/index.js";
+import { Digest } from "../../lib/digest/index.js";
+import { Code, StatusError, toStatusError } from "../../lib/status/index.js";
+
+/** Files up to this size go through memory: safe whoever has them open. */
+const smallBytes = 256 * 1024;
+
+const hashPieceBytes = 2 ** 20;
+
+/**
+ * Stores an action's output files. A large one is moved into the store if
+ * nobody else can have it open or linked, else copied: an inode that any
+ * other name or process still reaches never becomes a blob.
+ */
+export class FileOutputStorer {
+  readonly #cas: FileContentAddressableStorage;
+  readonly #mayMove: boolean;
+
+  /** `mayMove`: everything that the action ran is dead for certain. */
+  constructor(
+    cas: FileContentAddressableStorage,
+    options: { mayMove: boolean },
+  ) {
+    this.#cas = cas;
+    this.#mayMove = options.mayMove;
+  }
+
+  /** Stores the regular file at a path whose parents are no symlinks. */
+  async store(path: string, stats: Stats): Promise<Digest> {
+    if (stats.size <= smallBytes) {
+      return this.#cas.write(readSmall(path));
+    }
+    return this.#storeLarge(path, stats);
+  }
+
+  async #storeLarge(path: string, stats: Stats): Promise<Digest> {
+    const temporary = this.#cas.temporaryPath();
+    try {
+      if (this.#mayMove && stats.nlink === 1) await take(path, temporary);
+      else await copyFile(path, temporary, constants.COPYFILE_FICLONE);
+      const digest = await hashFile(temporary);
+      this.#cas.adopt(digest, temporary);
+      return digest;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+}
+
+/** Moves a file; copies it where that cannot be, from another disk. */
+async function take(from: string, to: string): Promise<void> {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException; // node:fs throws these
+    if (code !== "EXDEV") throw error;
+    await copyFile(from, to);
+  }
+}
+
+function readSmall(path: string): Buffer {
+  const fd = openOutput(path);
+  try {
+    // As large as it is now, not as it was: it is hashed as it is read.
+    const { size } = fstatSync(fd);
+    if (size > 2 * smallBytes) {
+      throw new StatusError(
+        Code.FailedPrecondition,
+        `Output "${path}" grew after the action had ended`,
+      );
+    }
+    const data = Buffer.allocUnsafe(size);
+    let length = 0;
+    while (length < size) {
+      const read = readSync(fd, data, length, size - length, length);
+      if (read === 0) break;
+      length += read;
+    }
+    return data.subarray(0, length);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openOutput(path: string): number {
+  const flags =
+    constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    if (toStatusError(error).code !== Code.PermissionDenied) throw error;
+    chmodSync(path, 0o600); // ours, but the action took our rights away
+    return openSync(path, flags);
+  }
+}
+
+async function hashFile(path: string): Promise<Digest> {
+  const hash = createHash("sha256");
+  const piece = Buffer.allocUnsafe(hashPieceBytes);
+  let size = 0;
+  chmodSync(path, 0o600);
+  await using file = await open(path, "r");
+  for (;;) {
+    const { bytesRead } = await file.read(piece, 0, hashPieceBytes, size);
+    if (bytesRead === 0) break;
+    hash.update(piece.subarray(0, bytesRead));
+    size += bytesRead;
+  }
+  return Digest.create(hash.digest("hex"), size);
+}
