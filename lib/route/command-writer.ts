@@ -1,0 +1,55 @@
+import { LRUCache } from "lru-cache";
+import type { CasContext, ContentAddressableStorage } from "../cas/index.js";
+import type { Digest } from "../digest/index.js";
+import { wrap } from "../status/index.js";
+
+/** Puts rewritten Commands where workers read them. */
+export interface CommandWriter {
+  /** Returns when CAS holds it; throws what CAS throws. Idempotent. */
+  write(command: EncodedCommand, context: CasContext): Promise<void>;
+}
+
+/** A Command ready for CAS. */
+export interface EncodedCommand {
+  readonly digest: Digest;
+  readonly data: Uint8Array;
+}
+
+/**
+ * A writer that leaves out what it wrote to the same instance name a short
+ * while ago. CAS may lose a blob at any time, and a client cannot upload a
+ * Command that it never made: `knownPresentMs` is how long such a client
+ * fails at worst, so keep it far below the retention of CAS.
+ */
+export function createCommandWriter(options: {
+  cas: ContentAddressableStorage;
+  /** How long a written Command is taken to be present; 0: not at all. */
+  knownPresentMs: number;
+  /** How many are remembered; about 200 bytes each. */
+  maximumKnown: number;
+  /** Told of every look into what is known. */
+  onLookup?: (result: "hit" | "miss") => void;
+  /** Monotonic milliseconds; default: the machine's. */
+  now?: () => number;
+}): CommandWriter {
+  const { cas, knownPresentMs, onLookup } = options;
+  const known = new LRUCache<string, true>({
+    max: options.maximumKnown,
+    // lru-cache takes 0 for no limit at all.
+    ttl: Math.max(1, knownPresentMs),
+    ttlResolution: 0, // the clock is read each time, so that tests can move it
+    perf: { now: options.now ?? (() => performance.now()) },
+  });
+  return {
+    write: async ({ digest, data }, context) => {
+      const key = `${digest.key} ${context.instanceName}`;
+      const isKnown = knownPresentMs > 0 && known.get(key) === true;
+      onLookup?.(isKnown ? "hit" : "miss");
+      if (isKnown) return;
+      await cas.write(data, context).catch((error: unknown) => {
+        throw wrap(error, `Failed to store rewritten command "${digest}"`);
+      });
+      known.set(key, true);
+    },
+  };
+}

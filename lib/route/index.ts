@@ -1,0 +1,26 @@
+export { type CommandReader, createCommandReader } from "./command-reader.js";
+export {
+  type CommandWriter,
+  createCommandWriter,
+  type EncodedCommand,
+} from "./command-writer.js";
+export {
+  type InvocationKeyField,
+  invocationKeyFields,
+  invocationKeysOf,
+} from "./invocation-keys.js";
+export type { Operation } from "./operation.js";
+export type { CheckImage } from "./operations/check-image-policy.js";
+export type { NoImagePolicy } from "./operations/decide-place-without-image.js";
+export type { TagPolicy } from "./operations/resolve-image.js";
+export type { HelperSettings } from "./operations/wrap-arguments.js";
+export { platformOf } from "./platform-properties.js";
+export type { PropertyOverride } from "./property-table.js";
+export type { RouteContext } from "./route-context.js";
+export {
+  createRoutePipeline,
+  type Route,
+  type RoutePipeline,
+} from "./route-pipeline.js";
+export type { RouteSettings } from "./route-settings.js";
+export type { Network, Place, RoutedAction } from "./routed-action.js";

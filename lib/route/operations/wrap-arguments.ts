@@ -1,0 +1,114 @@
+import type { Command } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import { Code, StatusError } from "../../status/index.js";
+import { tryParseUser } from "../property-value.js";
+import { quote } from "../quote.js";
+import { normaliseRelativePath } from "../relative-path.js";
+import type { Network, RoutedAction } from "../routed-action.js";
+
+/** What an operator says of the helper. */
+export interface HelperSettings {
+  /** Program and first arguments; the program's path is absolute. */
+  readonly command: readonly string[];
+  /** Where the action says nothing; "worker": as the helper is configured. */
+  readonly defaultNetwork: Network | "worker";
+  /** Whether the image's User counts where the action says nothing. */
+  readonly imageUser: "ignore" | "use";
+  /** Whether the helper may report its faults as Bazel's tests do. */
+  readonly infrastructureFailureFile: boolean;
+}
+
+/**
+ * Puts the helper before the command: `berth-exec flags -- original argv`.
+ * All flags stem from the action, the configuration and the image digest.
+ */
+export function wrapArguments(settings: HelperSettings) {
+  return (command: Command, routed: RoutedAction): Command => {
+    checkArguments(command.arguments);
+    return {
+      ...command,
+      arguments: [
+        ...settings.command,
+        ...flagsOf(settings, command, routed),
+        "--",
+        ...command.arguments,
+      ],
+    };
+  };
+}
+
+function checkArguments(given: readonly string[]): void {
+  if (given.length === 0) {
+    throw new StatusError(
+      Code.InvalidArgument,
+      "Command must have at least one argument, the program to run",
+    );
+  }
+  const at = given.findIndex((argument) => argument.includes("\0"));
+  if (at >= 0) {
+    throw new StatusError(
+      Code.InvalidArgument,
+      `Argument ${at} of command must not hold NUL: current value is ${quote(given[at] ?? "")}`,
+    );
+  }
+}
+
+function flagsOf(
+  settings: HelperSettings,
+  command: Command,
+  routed: RoutedAction,
+): string[] {
+  const { place, network = settings.defaultNetwork } = routed;
+  const user = routed.user ?? imageUser(settings, routed);
+  const flags = [
+    place.kind === "image" ? `--image=${place.image.reference}` : "--sandbox",
+  ];
+  if (command.workingDirectory !== "") {
+    flags.push(`--working-directory=${command.workingDirectory}`);
+  }
+  if (network !== "worker") flags.push(`--network=${network}`);
+  if (user !== undefined) flags.push(`--user=${user}`);
+  const failureFile = settings.infrastructureFailureFile
+    ? infrastructureFailureFile(command)
+    : undefined;
+  if (failureFile !== undefined) {
+    flags.push(`--infrastructure-failure-file=${failureFile}`);
+  }
+  return flags;
+}
+
+function imageUser(
+  settings: HelperSettings,
+  { place }: RoutedAction,
+): string | undefined {
+  if (settings.imageUser === "ignore" || place.kind !== "image") {
+    return undefined;
+  }
+  const { config, reference } = place.image;
+  if (config.user === "") return undefined;
+  const user = tryParseUser(config.user);
+  if (user !== undefined) return user;
+  throw new StatusError(
+    Code.InvalidArgument,
+    `User of image "${reference}" must be "root" or numbers: current value is ${quote(config.user)}, set platform property "dockerUser" to "uid[:gid]"`,
+  );
+}
+
+/**
+ * Where a Bazel test may say that the machine is at fault. A path of another
+ * form is no error: the variable is the client's to use as it likes.
+ */
+function infrastructureFailureFile(command: Command): string | undefined {
+  const path = command.environmentVariables.find(
+    ({ name }) => name === "TEST_INFRASTRUCTURE_FAILURE_FILE",
+  )?.value;
+  if (path === undefined || path === "") return undefined;
+  try {
+    return normaliseRelativePath(
+      path,
+      "Infrastructure failure file",
+      command.workingDirectory.split("/").filter((part) => part !== ""),
+    ).join("/");
+  } catch {
+    return undefined; // absolute, or outside the input root
+  }
+}

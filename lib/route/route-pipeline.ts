@@ -1,0 +1,143 @@
+import {
+  type Action,
+  Command,
+} from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import { Digest, type InstanceName } from "../digest/index.js";
+import type { ImageResolver } from "../registry/index.js";
+import { Code, StatusError } from "../status/index.js";
+import type { CommandReader } from "./command-reader.js";
+import type { EncodedCommand } from "./command-writer.js";
+import type { Operation } from "./operation.js";
+import { applyPropertyTable } from "./operations/apply-property-table.js";
+import { checkImagePolicy } from "./operations/check-image-policy.js";
+import { decidePlaceWithoutImage } from "./operations/decide-place-without-image.js";
+import { mergeImageEnvironment } from "./operations/merge-image-environment.js";
+import { normalisePaths } from "./operations/normalise-paths.js";
+import { promoteCommandPlatform } from "./operations/promote-command-platform.js";
+import { readContainerImage } from "./operations/read-container-image.js";
+import { resolveImage } from "./operations/resolve-image.js";
+import { rewriteCommand } from "./operations/rewrite-command.js";
+import { wrapArguments } from "./operations/wrap-arguments.js";
+import { platformOf } from "./platform-properties.js";
+import { createPropertyTable } from "./property-table.js";
+import type { RouteContext } from "./route-context.js";
+import { checkRouteSettings, type RouteSettings } from "./route-settings.js";
+import type { RoutedAction } from "./routed-action.js";
+
+/** What became of an action. */
+export interface Route {
+  /** Every decision on the way, for explanations. */
+  readonly routed: RoutedAction;
+  /** What to run: the client's own bytes where nothing had to change. */
+  readonly action: Action;
+  /** To be stored before the action is given out; undefined: no new one. */
+  readonly command: EncodedCommand | undefined;
+}
+
+/** Routes actions of one set of settings. */
+export interface RoutePipeline {
+  /**
+   * Decides where an action runs and what must change for it. Reads the
+   * Command and the registry as needed, writes nothing. The answer depends on
+   * the action, the settings and the image digest alone. Throws
+   * InvalidArgument for what the client must change, and what policy, CAS and
+   * resolver throw.
+   */
+  route(
+    request: { instanceName: InstanceName; action: Action | undefined },
+    context: RouteContext,
+  ): Promise<Route>;
+}
+
+/**
+ * Compiles the settings into a pipeline; throws InvalidArgument when they are
+ * wrong. First it is understood what the action asks for and settled where it
+ * runs; only if that is behind the helper, the Command is rewritten.
+ */
+export function createRoutePipeline(
+  settings: RouteSettings,
+  parts: { commands: CommandReader; images: ImageResolver },
+): RoutePipeline {
+  checkRouteSettings(settings);
+  const [imageProperty = ""] = settings.imageProperties;
+  const place: readonly Operation[] = [
+    promoteCommandPlatform,
+    readContainerImage(settings.imageProperties),
+    decidePlaceWithoutImage({ policy: settings.noImage, imageProperty }),
+  ];
+  const rewrite: readonly Operation[] = [
+    applyPropertyTable({
+      table: createPropertyTable(settings.properties),
+      networks: settings.networks,
+    }),
+    checkImagePolicy(settings.checkImage),
+    resolveImage({ ...settings, imageProperty, images: parts.images }),
+    rewriteCommand(normalisePaths),
+    rewriteCommand(mergeImageEnvironment),
+    rewriteCommand(wrapArguments(settings.helper)),
+  ];
+  return {
+    route: async (request, context) => {
+      let routed = open(request, parts.commands);
+      for (const operate of place) routed = await operate(routed, context);
+      if (routed.place.kind !== "worker") {
+        for (const operate of rewrite) routed = await operate(routed, context);
+      }
+      return close(routed);
+    },
+  };
+}
+
+function open(
+  request: { instanceName: InstanceName; action: Action | undefined },
+  commands: CommandReader,
+): RoutedAction {
+  const { instanceName, action } = request;
+  if (action === undefined) {
+    throw new StatusError(Code.InvalidArgument, "No action given");
+  }
+  const digest = Digest.fromProto(
+    action.commandDigest,
+    "command_digest of action",
+  );
+  Digest.fromProto(action.inputRootDigest, "input_root_digest of action");
+  let loaded: Promise<Command> | undefined;
+  return {
+    instanceName,
+    action,
+    properties: action.platform?.properties ?? [],
+    loadCommand: ({ signal }) => {
+      loaded ??= commands.read(digest, { instanceName, signal });
+      return loaded;
+    },
+    command: undefined,
+    asked: undefined,
+    place: { kind: "undecided" },
+    network: undefined,
+    user: undefined,
+  };
+}
+
+function close(routed: RoutedAction): Route {
+  const { action, properties, command } = routed;
+  const platform = platformOf(action.platform, properties);
+  if (command === undefined) {
+    const isUnchanged = platform === action.platform;
+    return {
+      routed,
+      action: isUnchanged ? action : { ...action, platform },
+      command: undefined,
+    };
+  }
+  const data = Command.encode({
+    ...command,
+    // Workers of before REAPI 2.2 look here; it must not differ.
+    platform: command.platform === undefined ? undefined : platform,
+  }).finish();
+  const digest = Digest.of(data);
+  return {
+    routed,
+    action: { ...action, platform, commandDigest: digest.toProto() },
+    command: { digest, data },
+  };
+}

@@ -1,0 +1,49 @@
+import type {
+  Action,
+  Command,
+  Platform_Property,
+} from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import type { InstanceName } from "../digest/index.js";
+import type { ImageReference } from "../image/index.js";
+import type { ResolvedImage } from "../registry/index.js";
+import type { RouteContext } from "./route-context.js";
+
+/** Whether an action reaches the network, as the helper's flag says it. */
+export type Network = "host" | "none";
+
+/** Where an action runs. */
+export type Place =
+  /** Not known yet. */
+  | { readonly kind: "undecided" }
+  /** On the worker like any action, unchanged. */
+  | { readonly kind: "worker" }
+  /** In the worker's own root, behind the helper. */
+  | { readonly kind: "sandbox" }
+  /** In the root of an image. */
+  | { readonly kind: "image"; readonly image: ResolvedImage };
+
+/**
+ * An action on its way through the pipeline. Operations never change one;
+ * they make the next.
+ */
+export interface RoutedAction {
+  readonly instanceName: InstanceName;
+  /** The client's, but for what operations replaced at the top level. */
+  readonly action: Action;
+  /** Platform properties that nobody consumed. */
+  readonly properties: readonly Platform_Property[];
+  /**
+   * The client's Command, read from CAS at most once. Throws what
+   * CommandReader throws.
+   */
+  loadCommand(context: RouteContext): Promise<Command>;
+  /** The rewritten Command; undefined as long as nothing is rewritten. */
+  readonly command: Command | undefined;
+  /** The image asked for, before it is resolved. */
+  readonly asked: ImageReference | undefined;
+  readonly place: Place;
+  /** What the action asked for; undefined where it said nothing. */
+  readonly network: Network | undefined;
+  /** As the helper's flag: "root" or "uid[:gid]"; undefined: build user. */
+  readonly user: string | undefined;
+}
