@@ -9,6 +9,11 @@ export {
   invocationKeyFields,
   invocationKeysOf,
 } from "./invocation-keys.js";
+export {
+  applyMetadataRules,
+  type MetadataPattern,
+  type MetadataRule,
+} from "./metadata-rules.js";
 export type { Operation } from "./operation.js";
 export type { CheckImage } from "./operations/check-image-policy.js";
 export type { NoImagePolicy } from "./operations/decide-place-without-image.js";

@@ -1,0 +1,171 @@
+import type {
+  RouteActionRequest,
+  RouteActionResponse,
+} from "#proto/buildbarn/remoteactionrouter/remoteactionrouter.js";
+import { ActionRouterService } from "#proto/buildbarn/remoteactionrouter/remoteactionrouter.js";
+import {
+  checkDigestFunction,
+  parseInstanceName,
+} from "../../lib/digest/index.js";
+import {
+  type ErrorSink,
+  type GrpcService,
+  implementUnary,
+} from "../../lib/grpc/index.js";
+import type { Logger } from "../../lib/log/index.js";
+import {
+  applyMetadataRules,
+  type InvocationKeyField,
+  invocationKeysOf,
+  type MetadataRule,
+  type Route,
+  type RouteContext,
+} from "../../lib/route/index.js";
+import {
+  Code,
+  isInfrastructureError,
+  StatusError,
+  toStatusError,
+} from "../../lib/status/index.js";
+import { createRouteDeadline } from "./route-deadline.js";
+import type { FindInstance } from "./router-instances.js";
+import type { RouteMode, RouterMetrics } from "./router-metrics.js";
+
+/** What the service is made of. */
+export interface ActionRouterOptions {
+  readonly findInstance: FindInstance;
+  readonly invocationKeys: readonly InvocationKeyField[];
+  readonly metadataRules: readonly MetadataRule[];
+  /** Longest time for one action. */
+  readonly routeTimeoutMs: number;
+  /** Actions beyond are refused with ResourceExhausted, not queued. */
+  readonly maximumConcurrentRoutes: number;
+  readonly metrics: RouterMetrics;
+  readonly log: Logger;
+  readonly sink: ErrorSink;
+}
+
+/**
+ * The gRPC face of the router: checks the request, routes, stores the
+ * rewritten Command, and forms an answer that the scheduler accepts. The
+ * request's metadata is used for the answer's keys and for metadata rules
+ * alone.
+ */
+export function createActionRouterService(
+  options: ActionRouterOptions,
+): GrpcService {
+  const { metrics, sink } = options;
+  let inFlight = 0;
+
+  async function routeAction(
+    request: RouteActionRequest,
+    caller: RouteContext,
+  ): Promise<RouteActionResponse> {
+    const start = performance.now();
+    const report: RouteReport = { mode: "none", code: Code.Ok };
+    const deadline = createRouteDeadline(caller, options.routeTimeoutMs);
+    metrics.inFlight.set(++inFlight);
+    try {
+      checkLoad(inFlight, options.maximumConcurrentRoutes);
+      const route = await routeAndStore(options, request, deadline.context);
+      report.mode = modeOf(route);
+      return answer(options, request, route);
+    } catch (thrown) {
+      const { code, message } = toStatusError(thrown);
+      report.code = code;
+      report.error = message;
+      throw thrown;
+    } finally {
+      deadline.end();
+      metrics.inFlight.set(--inFlight);
+      const seconds = (performance.now() - start) / 1000;
+      metrics.countRoute(report.mode, report.code, seconds);
+      logRoute(options.log, request, { ...report, seconds });
+    }
+  }
+
+  return {
+    definition: ActionRouterService,
+    implementation: { routeAction: implementUnary(routeAction, sink) },
+  };
+}
+
+function checkLoad(inFlight: number, maximum: number): void {
+  if (inFlight <= maximum) return;
+  throw new StatusError(
+    Code.ResourceExhausted,
+    `The router has ${maximum} actions under way already`,
+  );
+}
+
+async function routeAndStore(
+  { findInstance }: ActionRouterOptions,
+  request: RouteActionRequest,
+  context: RouteContext,
+): Promise<Route> {
+  const instanceName = parseInstanceName(request.instanceName);
+  checkDigestFunction(request.digestFunction);
+  const { pipeline, commands } = findInstance(instanceName);
+  const route = await pipeline.route(
+    { instanceName, action: request.action },
+    context,
+  );
+  if (route.command !== undefined) {
+    await commands.write(route.command, {
+      instanceName,
+      get signal() {
+        return context.signal;
+      },
+    });
+  }
+  return route;
+}
+
+function answer(
+  options: ActionRouterOptions,
+  { requestMetadata }: RouteActionRequest,
+  { action }: Route,
+): RouteActionResponse {
+  return {
+    action: applyMetadataRules(action, requestMetadata, options.metadataRules),
+    invocationKeys: invocationKeysOf(requestMetadata, options.invocationKeys),
+  };
+}
+
+function modeOf({ routed: { place } }: Route): RouteMode {
+  switch (place.kind) {
+    case "worker":
+      return "pass";
+    case "sandbox":
+      return "sandbox";
+    case "image":
+      return "bind_mount";
+    case "undecided":
+      return "none";
+  }
+}
+
+/** How one action fared. */
+interface RouteReport {
+  mode: RouteMode;
+  code: Code;
+  error?: string;
+}
+
+/** One line for what somebody may have to look at; the rest is for debugging. */
+function logRoute(
+  log: Logger,
+  { instanceName, requestMetadata }: RouteActionRequest,
+  report: RouteReport & { seconds: number },
+): void {
+  const fields = {
+    instanceName,
+    toolInvocationId: requestMetadata?.toolInvocationId,
+    targetId: requestMetadata?.targetId,
+    ...report,
+  };
+  if (report.code === Code.Ok) log.debug("Routed action", fields);
+  else if (isInfrastructureError(report.code)) {
+    log.warn("Failed to route action", fields);
+  } else log.info("Refused action", fields);
+}

@@ -1,0 +1,174 @@
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import {
+  createGrpcCasClients,
+  type GrpcCasClients,
+  GrpcContentAddressableStorage,
+} from "../../lib/cas/index.js";
+import { readConfiguration } from "../../lib/configuration/index.js";
+import { parseInstanceName } from "../../lib/digest/index.js";
+import type { GrpcTls } from "../../lib/grpc/index.js";
+import {
+  parseImageReference,
+  parseOciDigest,
+  parsePlatform,
+} from "../../lib/image/index.js";
+import type { ImageResolver } from "../../lib/registry/index.js";
+import {
+  createCommandReader,
+  createCommandWriter,
+  createRoutePipeline,
+  type RouteSettings,
+  type TagPolicy,
+} from "../../lib/route/index.js";
+import { wrap } from "../../lib/status/index.js";
+import type {
+  InstanceConfiguration,
+  RouterConfiguration,
+} from "./configuration.js";
+import type { CasProbe } from "./readiness.js";
+import type { RouterInstance } from "./router-instances.js";
+import type { RouterMetrics } from "./router-metrics.js";
+
+/** What the instances of a configuration are, and what they hold open. */
+export interface ConfiguredInstances {
+  readonly instances: readonly RouterInstance[];
+  /** Each CAS once. */
+  readonly probes: readonly CasProbe[];
+  /** Ends the connections to CAS. */
+  close(): void;
+}
+
+/**
+ * Builds what the configuration says of its instances. Reads certificates and
+ * pins, connects to nothing. Throws InvalidArgument, naming the instance.
+ */
+export async function createConfiguredInstances(
+  configuration: RouterConfiguration,
+  parts: { images: ImageResolver; metrics: RouterMetrics },
+): Promise<ConfiguredInstances> {
+  const clients = new Map<string, GrpcCasClients>();
+  const instances: RouterInstance[] = [];
+  const probes = new Map<string, CasProbe>();
+  for (const instance of configuration.instances) {
+    try {
+      const key = JSON.stringify(instance.cas);
+      const open = clients.get(key) ?? (await createClients(instance));
+      clients.set(key, open);
+      const cas = new GrpcContentAddressableStorage(open);
+      const prefix = parseInstanceName(instance.prefix);
+      if (!probes.has(key)) probes.set(key, { cas, instanceName: prefix });
+      const settings = await routeSettingsOf(instance);
+      instances.push({
+        prefix,
+        ...createParts(settings, { ...parts, cas, configuration }),
+      });
+    } catch (error) {
+      throw wrap(error, `Failed to configure instance "${instance.prefix}"`);
+    }
+  }
+  return {
+    instances,
+    probes: [...probes.values()],
+    close: () => {
+      for (const open of clients.values()) open.close();
+    },
+  };
+}
+
+function createParts(
+  settings: RouteSettings,
+  parts: {
+    cas: GrpcContentAddressableStorage;
+    images: ImageResolver;
+    metrics: RouterMetrics;
+    configuration: RouterConfiguration;
+  },
+): Pick<RouterInstance, "pipeline" | "commands"> {
+  const { cas, images, metrics } = parts;
+  const { limits } = parts.configuration;
+  return {
+    pipeline: createRoutePipeline(settings, {
+      images,
+      commands: createCommandReader({
+        cas,
+        cacheSizeBytes: limits.command_cache_size,
+        maximumCommandSizeBytes: limits.command_size,
+        onLookup: (result) => metrics.countLookup("command", result),
+      }),
+    }),
+    commands: createCommandWriter({
+      cas,
+      knownPresentMs: limits.known_present,
+      maximumKnown: limits.known_present_entries,
+      onLookup: (result) => metrics.countLookup("known_present", result),
+    }),
+  };
+}
+
+async function createClients({
+  cas,
+}: InstanceConfiguration): Promise<GrpcCasClients> {
+  const tls = await readTls(cas.tls);
+  return createGrpcCasClients({
+    address: cas.address,
+    ...(tls === undefined ? {} : { tls }),
+  });
+}
+
+/** Reads the PEM files of a `tls` section. */
+export async function readTls(
+  paths: InstanceConfiguration["cas"]["tls"],
+): Promise<GrpcTls | undefined> {
+  if (paths === undefined) return undefined;
+  const read = async (name: "authority" | "certificate" | "key") => {
+    const path = paths[name];
+    if (path === undefined) return {};
+    const data = await readFile(path).catch((error: unknown) => {
+      throw wrap(error, `Failed to read ${name} "${path}"`);
+    });
+    return { [name]: data };
+  };
+  return {
+    ...(await read("authority")),
+    ...(await read("certificate")),
+    ...(await read("key")),
+  };
+}
+
+async function routeSettingsOf(
+  instance: InstanceConfiguration,
+): Promise<RouteSettings> {
+  return {
+    imageProperties: instance.image_properties,
+    checkImage: () => {},
+    tags: await readTagPolicy(instance.tags),
+    defaultPlatform: parsePlatform(instance.default_platform),
+    noImage: instance.no_image,
+    helper: {
+      command: instance.helper,
+      defaultNetwork: instance.network,
+      imageUser: instance.image_user,
+      infrastructureFailureFile: instance.infrastructure_failure_file,
+    },
+    networks: instance.networks,
+    properties: new Map(Object.entries(instance.properties)),
+  };
+}
+
+/** Keys are read as references, so that any spelling of a tag pins it. */
+async function readTagPolicy(
+  tags: InstanceConfiguration["tags"],
+): Promise<TagPolicy> {
+  if (tags.policy !== "pin") return { kind: tags.policy };
+  const schema = z.record(z.string(), z.string());
+  const entries = Object.entries(await readConfiguration(tags.pins, schema));
+  const pins = entries.map(
+    ([tag, digest]) =>
+      [
+        parseImageReference(tag).toString(),
+        parseOciDigest(digest, `Digest of "${tag}" in "${tags.pins}"`),
+      ] as const,
+  );
+  return { kind: "pin", pins: new Map(pins) };
+}

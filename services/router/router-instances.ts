@@ -1,0 +1,38 @@
+import type { InstanceName } from "../../lib/digest/index.js";
+import type { CommandWriter, RoutePipeline } from "../../lib/route/index.js";
+import { Code, StatusError } from "../../lib/status/index.js";
+
+/** What serves the instance names beneath one prefix. */
+export interface RouterInstance {
+  readonly prefix: InstanceName;
+  readonly pipeline: RoutePipeline;
+  readonly commands: CommandWriter;
+}
+
+/** Finds the instance of a request. */
+export type FindInstance = (instanceName: InstanceName) => RouterInstance;
+
+/**
+ * Looks up by the longest prefix, in whole components: "a" serves "a/b", not
+ * "ab". Throws InvalidArgument for a name that nobody serves.
+ */
+export function createInstanceLookup(
+  instances: readonly RouterInstance[],
+): FindInstance {
+  const byLength = [...instances].sort(
+    (a, b) => b.prefix.length - a.prefix.length,
+  );
+  return (instanceName) => {
+    const found = byLength.find(
+      ({ prefix }) =>
+        prefix === "" ||
+        instanceName === prefix ||
+        instanceName.startsWith(`${prefix}/`),
+    );
+    if (found !== undefined) return found;
+    throw new StatusError(
+      Code.InvalidArgument,
+      `Instance name must be one that the router serves: current value is "${instanceName}"`,
+    );
+  };
+}

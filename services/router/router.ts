@@ -1,0 +1,164 @@
+import type { Registry } from "prom-client";
+import { type GrpcServer, serveGrpc } from "../../lib/grpc/index.js";
+import type { Logger } from "../../lib/log/index.js";
+import { serveDiagnostics } from "../../lib/metrics/index.js";
+import {
+  createSourceImageResolver,
+  RegistryClient,
+} from "../../lib/registry/index.js";
+import type { MetadataRule } from "../../lib/route/index.js";
+import { toStatusError } from "../../lib/status/index.js";
+import { createActionRouterService } from "./action-router-service.js";
+import type { RouterConfiguration } from "./configuration.js";
+import { createConfiguredInstances, readTls } from "./configured-instances.js";
+import { type CasProbe, waitUntilReachable } from "./readiness.js";
+import { createInstanceLookup } from "./router-instances.js";
+import { createRouterMetrics } from "./router-metrics.js";
+
+/** A running router. */
+export interface Router {
+  /** Where it listens for gRPC. */
+  readonly address: string;
+  /** Where it answers over HTTP; undefined if it was not asked to. */
+  readonly diagnosticsAddress: string | undefined;
+  /** Resolves when every CAS has answered, and readiness says so. */
+  readonly ready: Promise<void>;
+  /** Takes no new actions, finishes those under way, lets go of everything. */
+  stop(): Promise<void>;
+}
+
+/** Makes sure that a router could be built from the configuration. */
+export async function checkRouterConfiguration(
+  configuration: RouterConfiguration,
+  parts: { metrics: Registry; log: Logger },
+): Promise<void> {
+  const built = await buildService(configuration, parts.metrics, parts.log);
+  await built.close();
+}
+
+/** Builds a router and serves. Throws InvalidArgument for what is wrong. */
+export async function startRouter(
+  configuration: RouterConfiguration,
+  parts: { metrics: Registry; log: Logger },
+): Promise<Router> {
+  const { log, metrics } = parts;
+  const built = await buildService(configuration, metrics, log);
+  const tls = await readTls(configuration.tls);
+  const server = await serveGrpc({
+    listen: configuration.listen,
+    services: [built.service],
+    sink: built.sink,
+    maxMessageBytes: configuration.limits.message_size,
+    ...(tls === undefined ? {} : { tls }),
+  }).catch(async (error: unknown) => {
+    await built.close();
+    throw error;
+  });
+  const readiness = watchReadiness(server, built.probes, log);
+  const diagnostics =
+    configuration.diagnostics === undefined
+      ? undefined
+      : await serveDiagnostics({
+          listen: configuration.diagnostics,
+          metrics,
+          isReady: readiness.isReady,
+        });
+  return {
+    address: server.address,
+    diagnosticsAddress: diagnostics?.address,
+    ready: readiness.ready,
+    stop: async () => {
+      readiness.stop();
+      await server.stop(configuration.limits.drain_timeout);
+      await diagnostics?.stop();
+      await built.close();
+    },
+  };
+}
+
+async function buildService(
+  configuration: RouterConfiguration,
+  registry: Registry,
+  log: Logger,
+) {
+  const metrics = createRouterMetrics(registry);
+  const source = new RegistryClient({
+    registries: Object.fromEntries(
+      Object.entries(configuration.registries).map(([host, settings]) => [
+        host,
+        {
+          plainHttp: settings.plain_http,
+          realmHosts: settings.realm_hosts,
+          mirrors: settings.mirrors,
+        },
+      ]),
+    ),
+  });
+  const images = metrics.observe(createSourceImageResolver(source));
+  const configured = await createConfiguredInstances(configuration, {
+    images,
+    metrics,
+  });
+  const sink = (error: unknown) =>
+    log.error("Failed to answer", { error: toStatusError(error) });
+  const service = createActionRouterService({
+    findInstance: createInstanceLookup(configured.instances),
+    invocationKeys: configuration.invocation_keys,
+    metadataRules: configuration.metadata_rules.map(metadataRuleOf),
+    routeTimeoutMs: configuration.limits.route_timeout,
+    maximumConcurrentRoutes: configuration.limits.concurrent_routes,
+    metrics,
+    sink,
+    log,
+  });
+  return {
+    service,
+    sink,
+    probes: configured.probes,
+    close: async () => {
+      configured.close();
+      await source.close();
+    },
+  };
+}
+
+function metadataRuleOf(
+  rule: RouterConfiguration["metadata_rules"][number],
+): MetadataRule {
+  return {
+    when: {
+      toolName: rule.when.tool_name,
+      actionMnemonic: rule.when.action_mnemonic,
+      targetId: rule.when.target_id,
+    },
+    setProperties: new Map(Object.entries(rule.set_properties)),
+    doNotCache: rule.do_not_cache,
+    refusal: rule.refuse,
+  };
+}
+
+function watchReadiness(
+  server: GrpcServer,
+  probes: readonly CasProbe[],
+  log: Logger,
+) {
+  const controller = new AbortController();
+  let isReady = false;
+  server.setServing(false);
+  const ready = waitUntilReachable(probes, {
+    log,
+    signal: controller.signal,
+  }).then(() => {
+    isReady = true;
+    server.setServing(true);
+  });
+  ready.catch(() => {}); // aborted by stop(): nobody waits for it then
+  return {
+    ready,
+    isReady: () => isReady,
+    stop: () => {
+      isReady = false;
+      controller.abort();
+    },
+  };
+}
