@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import {
   createGrpcCasClients,
@@ -7,7 +6,6 @@ import {
 } from "../../lib/cas/index.js";
 import { readConfiguration } from "../../lib/configuration/index.js";
 import { parseInstanceName } from "../../lib/digest/index.js";
-import type { GrpcTls } from "../../lib/grpc/index.js";
 import {
   parseImageReference,
   parseOciDigest,
@@ -29,6 +27,7 @@ import type {
 import type { CasProbe } from "./readiness.js";
 import type { RouterInstance } from "./router-instances.js";
 import type { RouterMetrics } from "./router-metrics.js";
+import { readTls } from "./tls-files.js";
 
 /** What the instances of a configuration are, and what they hold open. */
 export interface ConfiguredInstances {
@@ -114,26 +113,6 @@ async function createClients({
     address: cas.address,
     ...(tls === undefined ? {} : { tls }),
   });
-}
-
-/** Reads the PEM files of a `tls` section. */
-export async function readTls(
-  paths: InstanceConfiguration["cas"]["tls"],
-): Promise<GrpcTls | undefined> {
-  if (paths === undefined) return undefined;
-  const read = async (name: "authority" | "certificate" | "key") => {
-    const path = paths[name];
-    if (path === undefined) return {};
-    const data = await readFile(path).catch((error: unknown) => {
-      throw wrap(error, `Failed to read ${name} "${path}"`);
-    });
-    return { [name]: data };
-  };
-  return {
-    ...(await read("authority")),
-    ...(await read("certificate")),
-    ...(await read("key")),
-  };
 }
 
 async function routeSettingsOf(

@@ -10,10 +10,11 @@ import type { MetadataRule } from "../../lib/route/index.js";
 import { toStatusError } from "../../lib/status/index.js";
 import { createActionRouterService } from "./action-router-service.js";
 import type { RouterConfiguration } from "./configuration.js";
-import { createConfiguredInstances, readTls } from "./configured-instances.js";
+import { createConfiguredInstances } from "./configured-instances.js";
 import { type CasProbe, waitUntilReachable } from "./readiness.js";
 import { createInstanceLookup } from "./router-instances.js";
 import { createRouterMetrics } from "./router-metrics.js";
+import { readTls } from "./tls-files.js";
 
 /** A running router. */
 export interface Router {
