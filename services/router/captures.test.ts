@@ -85,7 +85,7 @@ describe("the router replaying captures", () => {
     scenario = await startRouterScenario({
       instance: {
         tags: { policy: "resolve" },
-        infrastructure_failure_file: true,
+        infrastructureFailureFile: true,
       },
     });
   });

@@ -1,19 +1,25 @@
 import { z } from "zod";
 import { durationMs, sizeBytes } from "../../lib/configuration/index.js";
+import { logLevels } from "../../lib/log/index.js";
 import { invocationKeyFields } from "../../lib/route/index.js";
 
+const address = z
+  .string()
+  .regex(/^(unix:\/.+|.+:\d+)$/, 'must be "host:port" or "unix:/path"');
+
+/** Paths of PEM files; on a client, certificate and key are for mutual TLS. */
 const tls = z.strictObject({
-  /** PEM files. On a client, certificate and key are for mutual TLS. */
   authority: z.string().optional(),
   certificate: z.string().optional(),
   key: z.string().optional(),
 });
 
-const network = z.enum(["host", "none"]);
-
 const registry = z.strictObject({
-  plain_http: z.boolean().default(false),
-  realm_hosts: z.array(z.string()).default([]),
+  /** HTTP instead of HTTPS; on loopback that is so anyway. */
+  plainHttp: z.boolean().default(false),
+  /** Hosts of token realms that may see the registry's credential. */
+  realmHosts: z.array(z.string()).default([]),
+  /** Registries that are asked first. */
   mirrors: z.array(z.string()).default([]),
 });
 
@@ -28,31 +34,31 @@ const tags = z.discriminatedUnion("policy", [
 ]);
 
 const instance = z.strictObject({
-  /** Serves these instance names: the prefix, and what lies beneath it. */
+  /** Serves the instance name of this text, and what lies beneath it. */
   prefix: z.string(),
-  /** Where its Commands are; "host:port" or "unix:/path". */
-  cas: z.strictObject({ address: z.string(), tls: tls.optional() }),
+  /** Where its Commands are. */
+  cas: z.strictObject({ address, tls: tls.optional() }),
   /** How the image reaches the worker. */
   mode: z.literal("bind_mount").default("bind_mount"),
   /** From where the root fetcher takes it. */
   source: z.literal("registry").default("registry"),
   /** Names of the platform property that names the image. */
-  image_properties: z.array(z.string()).default(["container-image"]),
+  imageProperties: z.array(z.string()).default(["container-image"]),
   /** berth-exec on the worker, and its first arguments. */
   helper: z.array(z.string()),
   tags: tags.default({ policy: "reject" }),
-  /** Where actions do not say it, such as "linux/amd64". */
-  default_platform: z.string().default("linux/amd64"),
+  /** Where actions do not say it. */
+  defaultPlatform: z.string().default("linux/amd64"),
   /** What happens to actions without an image. */
-  no_image: z.enum(["pass", "sandbox", "reject"]).default("pass"),
+  noImage: z.enum(["pass", "sandbox", "reject"]).default("pass"),
   /** Where actions do not say it; "worker": as berth-exec is configured. */
   network: z.enum(["host", "none", "worker"]).default("host"),
   /** What actions may ask for. */
-  networks: z.array(network).default(["host", "none"]),
+  networks: z.array(z.enum(["host", "none"])).default(["host", "none"]),
   /** Whether the image's User counts where actions name none. */
-  image_user: z.enum(["ignore", "use"]).default("ignore"),
+  imageUser: z.enum(["ignore", "use"]).default("ignore"),
   /** Passes TEST_INFRASTRUCTURE_FAILURE_FILE to the helper. */
-  infrastructure_failure_file: z.boolean().default(false),
+  infrastructureFailureFile: z.boolean().default(false),
   /** Own words on single platform properties. */
   properties: z
     .record(z.string(), z.enum(["pass", "drop", "refuse"]))
@@ -62,51 +68,60 @@ const instance = z.strictObject({
 const metadataRule = z.strictObject({
   /** Exact texts, or prefixes ending in "*". Invocations cannot be named. */
   when: z.strictObject({
-    tool_name: z.string().optional(),
-    action_mnemonic: z.string().optional(),
-    target_id: z.string().optional(),
+    toolName: z.string().optional(),
+    actionMnemonic: z.string().optional(),
+    targetId: z.string().optional(),
   }),
-  set_properties: z.record(z.string(), z.string()).default({}),
-  do_not_cache: z.boolean().default(false),
+  setProperties: z.record(z.string(), z.string()).default({}),
+  doNotCache: z.boolean().default(false),
   /** Refuses the action with this text. */
   refuse: z.string().optional(),
 });
 
 const limits = z.strictObject({
   /** Larger requests are refused; the scheduler's own limit or more. */
-  message_size: sizeBytes().default(4 * 2 ** 20),
-  command_size: sizeBytes().default(4 * 2 ** 20),
-  command_cache_size: sizeBytes().default(64 * 2 ** 20),
+  messageSize: sizeBytes().default(4 * 2 ** 20),
+  commandSize: sizeBytes().default(4 * 2 ** 20),
+  commandCacheSize: sizeBytes().default(64 * 2 ** 20),
   /** How long a Command that was written is taken to be in CAS still. */
-  known_present: durationMs().default(60_000),
-  known_present_entries: z.int().positive().default(100_000),
-  concurrent_routes: z.int().positive().default(10_000),
-  route_timeout: durationMs().default(600_000),
+  knownPresent: durationMs().default(60_000),
+  knownPresentEntries: z.int().positive().default(100_000),
+  /** How long a tag's digest is believed, with tags by policy "resolve". */
+  tagLifetime: durationMs().default(60_000),
+  /** How long a missing or refused image is not asked for again. */
+  imageFailureLifetime: durationMs().default(10_000),
+  concurrentRoutes: z.int().positive().default(10_000),
+  routeTimeout: durationMs().default(600_000),
   /** How long a stopping router waits for actions under way. */
-  drain_timeout: durationMs().default(30_000),
+  drainTimeout: durationMs().default(30_000),
 });
 
-/** The router's configuration file. */
+/** The router's configuration file: what each key means, and its default. */
 export const routerConfigurationSchema = z.strictObject({
-  /** gRPC: "host:port" or "unix:/path". */
-  listen: z.string(),
+  /** Where RouteAction is served. */
+  listen: address,
   tls: tls.optional(),
-  /** HTTP for metrics and readiness: "host:port". */
-  diagnostics: z.string().optional(),
-  log_level: z.enum(["debug", "info", "warn", "error"]).default("info"),
-  /** By host[:port]. */
+  /** Where metrics and readiness are served over HTTP; unset: nowhere. */
+  diagnostics: address.optional(),
+  log: z
+    .strictObject({ level: z.enum(logLevels).default("info") })
+    .prefault({}),
+  /** By host[:port]; those that are not listed are used over HTTPS. */
   registries: z.record(z.string(), registry).default({}),
+  /** File of credentials like Docker's config.json, with its helpers. */
+  dockerConfig: z.string().optional(),
   instances: z.array(instance).min(1),
   /** Groups for fair scheduling, the coarsest first. */
-  invocation_keys: z
+  invocationKeys: z
     .array(z.enum(invocationKeyFields))
     .min(1)
     .default([...invocationKeyFields]),
-  metadata_rules: z.array(metadataRule).default([]),
+  /** What depends on what clients say of themselves: never the Command. */
+  metadataRules: z.array(metadataRule).default([]),
   limits: limits.prefault({}),
 });
 
-/** The configuration, checked and with its defaults. */
+/** A checked configuration. */
 export type RouterConfiguration = z.infer<typeof routerConfigurationSchema>;
 
 /** One entry of `instances`. */

@@ -91,15 +91,15 @@ function createParts(
       images,
       commands: createCommandReader({
         cas,
-        cacheSizeBytes: limits.command_cache_size,
-        maximumCommandSizeBytes: limits.command_size,
+        cacheSizeBytes: limits.commandCacheSize,
+        maximumCommandSizeBytes: limits.commandSize,
         onLookup: (result) => metrics.countLookup("command", result),
       }),
     }),
     commands: createCommandWriter({
       cas,
-      knownPresentMs: limits.known_present,
-      maximumKnown: limits.known_present_entries,
+      knownPresentMs: limits.knownPresent,
+      maximumKnown: limits.knownPresentEntries,
       onLookup: (result) => metrics.countLookup("known_present", result),
     }),
   };
@@ -119,16 +119,16 @@ async function routeSettingsOf(
   instance: InstanceConfiguration,
 ): Promise<RouteSettings> {
   return {
-    imageProperties: instance.image_properties,
+    imageProperties: instance.imageProperties,
     checkImage: () => {},
     tags: await readTagPolicy(instance.tags),
-    defaultPlatform: parsePlatform(instance.default_platform),
-    noImage: instance.no_image,
+    defaultPlatform: parsePlatform(instance.defaultPlatform),
+    noImage: instance.noImage,
     helper: {
       command: instance.helper,
       defaultNetwork: instance.network,
-      imageUser: instance.image_user,
-      infrastructureFailureFile: instance.infrastructure_failure_file,
+      imageUser: instance.imageUser,
+      infrastructureFailureFile: instance.infrastructureFailureFile,
     },
     networks: instance.networks,
     properties: new Map(Object.entries(instance.properties)),

@@ -31,7 +31,7 @@ await runProgram("berth-router", async (context) => {
   );
   const log = createLogger({
     component: "router",
-    level: configuration.log_level,
+    level: configuration.log.level,
   });
   const metrics = createMetrics();
 

@@ -2,14 +2,11 @@ import type { Registry } from "prom-client";
 import { type GrpcServer, serveGrpc } from "../../lib/grpc/index.js";
 import type { Logger } from "../../lib/log/index.js";
 import { serveDiagnostics } from "../../lib/metrics/index.js";
-import {
-  createSourceImageResolver,
-  RegistryClient,
-} from "../../lib/registry/index.js";
 import type { MetadataRule } from "../../lib/route/index.js";
 import { toStatusError } from "../../lib/status/index.js";
 import { createActionRouterService } from "./action-router-service.js";
 import type { RouterConfiguration } from "./configuration.js";
+import { createConfiguredImages } from "./configured-images.js";
 import { createConfiguredInstances } from "./configured-instances.js";
 import { type CasProbe, waitUntilReachable } from "./readiness.js";
 import { createInstanceLookup } from "./router-instances.js";
@@ -49,7 +46,7 @@ export async function startRouter(
     listen: configuration.listen,
     services: [built.service],
     sink: built.sink,
-    maxMessageBytes: configuration.limits.message_size,
+    maxMessageBytes: configuration.limits.messageSize,
     ...(tls === undefined ? {} : { tls }),
   }).catch(async (error: unknown) => {
     await built.close();
@@ -70,7 +67,7 @@ export async function startRouter(
     ready: readiness.ready,
     stop: async () => {
       readiness.stop();
-      await server.stop(configuration.limits.drain_timeout);
+      await server.stop(configuration.limits.drainTimeout);
       await diagnostics?.stop();
       await built.close();
     },
@@ -83,31 +80,19 @@ async function buildService(
   log: Logger,
 ) {
   const metrics = createRouterMetrics(registry);
-  const source = new RegistryClient({
-    registries: Object.fromEntries(
-      Object.entries(configuration.registries).map(([host, settings]) => [
-        host,
-        {
-          plainHttp: settings.plain_http,
-          realmHosts: settings.realm_hosts,
-          mirrors: settings.mirrors,
-        },
-      ]),
-    ),
-  });
-  const images = metrics.observe(createSourceImageResolver(source));
+  const { images, close } = createConfiguredImages(configuration);
   const configured = await createConfiguredInstances(configuration, {
-    images,
+    images: metrics.observe(images),
     metrics,
   });
   const sink = (error: unknown) =>
     log.error("Failed to answer", { error: toStatusError(error) });
   const service = createActionRouterService({
     findInstance: createInstanceLookup(configured.instances),
-    invocationKeys: configuration.invocation_keys,
-    metadataRules: configuration.metadata_rules.map(metadataRuleOf),
-    routeTimeoutMs: configuration.limits.route_timeout,
-    maximumConcurrentRoutes: configuration.limits.concurrent_routes,
+    invocationKeys: configuration.invocationKeys,
+    metadataRules: configuration.metadataRules.map(metadataRuleOf),
+    routeTimeoutMs: configuration.limits.routeTimeout,
+    maximumConcurrentRoutes: configuration.limits.concurrentRoutes,
     metrics,
     sink,
     log,
@@ -118,22 +103,18 @@ async function buildService(
     probes: configured.probes,
     close: async () => {
       configured.close();
-      await source.close();
+      await close();
     },
   };
 }
 
 function metadataRuleOf(
-  rule: RouterConfiguration["metadata_rules"][number],
+  rule: RouterConfiguration["metadataRules"][number],
 ): MetadataRule {
   return {
-    when: {
-      toolName: rule.when.tool_name,
-      actionMnemonic: rule.when.action_mnemonic,
-      targetId: rule.when.target_id,
-    },
-    setProperties: new Map(Object.entries(rule.set_properties)),
-    doNotCache: rule.do_not_cache,
+    when: rule.when,
+    setProperties: new Map(Object.entries(rule.setProperties)),
+    doNotCache: rule.doNotCache,
     refusal: rule.refuse,
   };
 }

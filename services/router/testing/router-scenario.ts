@@ -57,7 +57,7 @@ export async function startRouterScenario(
       JSON.stringify({
         listen: "127.0.0.1:0",
         diagnostics: "127.0.0.1:0",
-        limits: { drain_timeout: "1s" },
+        limits: { drainTimeout: "1s" },
         instances: [
           {
             prefix: "",
