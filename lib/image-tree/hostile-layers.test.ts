@@ -4,11 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { describeImageTree } from "../../test/fixtures/describe-tree.js";
 import { readTestLayer } from "../../test/fixtures/read-test-layer.js";
-import {
-  describeImageTree,
-  unpackWithUmoci,
-} from "../../test/fixtures/umoci.js";
+import { unpackWithUmoci } from "../../test/fixtures/umoci.js";
 import { Code } from "../status/index.js";
 import { buildImageTree, type ImageTree } from "./index.js";
 

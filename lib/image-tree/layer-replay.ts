@@ -78,8 +78,8 @@ export class LayerReplay {
         this.#whiteout(entry.path);
         return;
       case "opaque": {
-        const { directories, names } = this.#resolver.resolve(entry.path);
-        const directory = names.length === 0 ? this.root : directories.at(-1);
+        const path = this.#resolver.resolve(entry.path);
+        const directory = this.#resolver.find(path);
         if (directory !== undefined) this.#hide(directory);
         return;
       }

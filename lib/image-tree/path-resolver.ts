@@ -74,20 +74,9 @@ export class PathResolver {
     return { names, directories };
   }
 
-  /**
-   * The directory of a path; undefined if nothing is there. Throws
-   * InvalidArgument where something else is in the way.
-   */
+  /** The directory of a path; undefined if none is there. */
   find({ names, directories }: ResolvedPath): MutableDirectory | undefined {
-    let parent = this.#root;
-    for (const [i, directory] of directories.entries()) {
-      if (directory === undefined) {
-        if (parent.children.has(names[i] ?? "")) throw notDirectory(names, i);
-        return undefined;
-      }
-      parent = directory;
-    }
-    return parent;
+    return names.length === 0 ? this.#root : directories.at(-1);
   }
 
   /**
