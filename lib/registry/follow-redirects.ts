@@ -31,7 +31,7 @@ export interface RedirectedResponse {
  * address outside of the registry's scope.
  */
 export async function followRedirects(
-  transport: HttpTransport,
+  transport: Pick<HttpTransport, "send">,
   request: RedirectableRequest,
 ): Promise<RedirectedResponse> {
   const { endpoint, authorization, signal } = request;

@@ -117,6 +117,9 @@ function toHttpResponse(
     const value = response.headers[name];
     return Array.isArray(value) ? value.join(", ") : value;
   };
+  // A body that breaks while nobody reads it, or is given up, emits an error
+  // that would end the process; readers get it from the iterator.
+  response.body.on("error", () => {});
   return {
     status: response.statusCode,
     subject,
