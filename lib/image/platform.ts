@@ -45,20 +45,26 @@ const usualVariants: Readonly<Record<string, string>> = {
  */
 export function normalisePlatform(platform: Platform): Platform {
   const word = platform.architecture.toLowerCase();
-  const named = /^arm(?:-|_)?(v[5-9])/.exec(word)?.[1];
-  const isArm = named !== undefined && named !== "v8" && named !== "v9";
-  const architecture =
-    named === undefined
-      ? (architectures[word] ?? word)
-      : isArm
-        ? "arm"
-        : "arm64";
-  const variant = platform.variant?.toLowerCase() || named;
+  const spelled = splitArchitecture(word);
+  const architecture = architectures[spelled.name] ?? spelled.name;
+  const variant = platform.variant?.toLowerCase() || spelled.variant;
   return {
     os: platform.os.toLowerCase(),
     architecture,
     variant: variant === usualVariants[architecture] ? undefined : variant,
   };
+}
+
+/** Words such as "armv6" and "x86-64-v3" hold the variant too. */
+function splitArchitecture(word: string): {
+  name: string;
+  variant: string | undefined;
+} {
+  const match = /^(arm|x86[-_]64)[-_]?(v[1-9])$/.exec(word);
+  if (match === null) return { name: word, variant: undefined };
+  const [, name = "", variant = ""] = match;
+  const is64Bit = name === "arm" && variant >= "v8";
+  return { name: is64Bit ? "arm64" : name, variant };
 }
 
 /**
