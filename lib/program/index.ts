@@ -1,1 +1,5 @@
 export { aborted, type ProgramContext, runProgram } from "./run-program.js";
+export {
+  parseServiceArguments,
+  type ServiceArguments,
+} from "./service-arguments.js";

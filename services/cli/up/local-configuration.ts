@@ -76,7 +76,11 @@ export function localConfiguration(
       build: paths.build,
       cas: { maximumSize: settings.cacheSize },
       concurrency: settings.jobs,
-      platform: { OSFamily: ["linux", "Linux"], ISA: "x86-64", Arch: "amd64" },
+      platform: {
+        OSFamily: ["linux", "Linux"],
+        ISA: "x86-64",
+        Arch: "amd64",
+      },
       router: { address: `unix:${paths.routerSocket}` },
       helper: installation.helper,
     },
