@@ -26,21 +26,52 @@ interface Call {
   on(event: "cancelled", listener: () => void): unknown;
 }
 
-function contextOf(call: Call): CallContext {
+/** A call's context, and how to let go of it. */
+interface OpenContext {
+  readonly context: CallContext;
+  /** To be called when the handler has ended, whatever the outcome. */
+  end(): void;
+}
+
+function openContext(call: Call, timeoutMs?: number): OpenContext {
   let controller: AbortController | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
+
+  function begin(): AbortController {
+    const made = new AbortController();
+    if (call.cancelled) made.abort();
+    // grpc-js says "cancelled" at the end of every call, the good ones too.
+    call.on("cancelled", () => {
+      if (!isOver) made.abort();
+    });
+    if (timeoutMs !== undefined) {
+      timer = setTimeout(() => made.abort(tookTooLong(timeoutMs)), timeoutMs);
+    }
+    return made;
+  }
+
   return {
-    metadata: call.metadata,
-    // Made when asked for: most handlers of small calls never wait.
-    get signal() {
-      if (controller === undefined) {
-        const made = new AbortController();
-        controller = made;
-        if (call.cancelled) made.abort();
-        call.on("cancelled", () => made.abort());
-      }
-      return controller.signal;
+    context: {
+      metadata: call.metadata,
+      // Made when asked for: most handlers of small calls never wait.
+      get signal() {
+        controller ??= begin();
+        return controller.signal;
+      },
+    },
+    end: () => {
+      isOver = true;
+      clearTimeout(timer);
     },
   };
+}
+
+function tookTooLong(timeoutMs: number): StatusError {
+  return new StatusError(
+    Code.DeadlineExceeded,
+    `The request was not answered within ${timeoutMs} ms`,
+  );
 }
 
 /**
@@ -56,15 +87,26 @@ function outgoing(thrown: unknown, sink: ErrorSink): StatusError {
   return new StatusError(Code.Internal, "Internal error", { cause: thrown });
 }
 
-/** A unary handler for grpc-js from an async function. */
+/**
+ * A unary handler for grpc-js from an async function. With `timeoutMs`, the
+ * signal is aborted after that time also for a caller without a deadline.
+ */
 export function implementUnary<Request, Response>(
   handle: (request: Request, context: CallContext) => Promise<Response>,
   sink: ErrorSink,
+  options: { timeoutMs?: number } = {},
 ): handleUnaryCall<Request, Response> {
   return (call, callback) => {
-    handle(call.request, contextOf(call)).then(
-      (response) => callback(null, response),
-      (thrown: unknown) => callback(statusToGrpc(outgoing(thrown, sink))),
+    const { context, end } = openContext(call, options.timeoutMs);
+    handle(call.request, context).then(
+      (response) => {
+        end();
+        callback(null, response);
+      },
+      (thrown: unknown) => {
+        end();
+        callback(statusToGrpc(outgoing(thrown, sink)));
+      },
     );
   };
 }
@@ -78,12 +120,14 @@ export function implementServerStream<Request, Response>(
   sink: ErrorSink,
 ): handleServerStreamingCall<Request, Response> {
   return (call) => {
-    const context = contextOf(call);
-    send(handle(call.request, context), call, context.signal).then(
-      () => call.end(),
-      (thrown: unknown) =>
-        call.emit("error", statusToGrpc(outgoing(thrown, sink))),
-    );
+    const { context, end } = openContext(call);
+    send(handle(call.request, context), call, context.signal)
+      .then(
+        () => call.end(),
+        (thrown: unknown) =>
+          call.emit("error", statusToGrpc(outgoing(thrown, sink))),
+      )
+      .finally(end);
   };
 }
 
@@ -120,11 +164,15 @@ export function implementClientStream<Request, Response>(
   sink: ErrorSink,
 ): handleClientStreamingCall<Request, Response> {
   return (call, callback) => {
-    handle(call, contextOf(call))
+    const { context, end } = openContext(call);
+    handle(call, context)
       .then(
         (response) => callback(null, response),
         (thrown: unknown) => callback(statusToGrpc(outgoing(thrown, sink))),
       )
-      .finally(() => call.resume());
+      .finally(() => {
+        end();
+        call.resume();
+      });
   };
 }

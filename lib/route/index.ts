@@ -5,9 +5,10 @@ export {
   type EncodedCommand,
 } from "./command-writer.js";
 export {
+  createInvocationKeys,
   type InvocationKeyField,
+  type InvocationKeys,
   invocationKeyFields,
-  invocationKeysOf,
 } from "./invocation-keys.js";
 export {
   applyMetadataRules,

@@ -11,6 +11,7 @@ import type { Operation } from "./operation.js";
 import { applyPropertyTable } from "./operations/apply-property-table.js";
 import { checkImagePolicy } from "./operations/check-image-policy.js";
 import { decidePlaceWithoutImage } from "./operations/decide-place-without-image.js";
+import { loadCommand } from "./operations/load-command.js";
 import { mergeImageEnvironment } from "./operations/merge-image-environment.js";
 import { normalisePaths } from "./operations/normalise-paths.js";
 import { promoteCommandPlatform } from "./operations/promote-command-platform.js";
@@ -72,6 +73,7 @@ export function createRoutePipeline(
     }),
     checkImagePolicy(settings.checkImage),
     resolveImage({ ...settings, imageProperty, images: parts.images }),
+    loadCommand,
     rewriteCommand(normalisePaths),
     rewriteCommand(mergeImageEnvironment),
     rewriteCommand(wrapArguments(settings.helper)),
@@ -79,13 +81,27 @@ export function createRoutePipeline(
   return {
     route: async (request, context) => {
       let routed = open(request, parts.commands);
-      for (const operate of place) routed = await operate(routed, context);
+      routed = await run(place, routed, context);
       if (routed.place.kind !== "worker") {
-        for (const operate of rewrite) routed = await operate(routed, context);
+        routed = await run(rewrite, routed, context);
       }
       return close(routed);
     },
   };
+}
+
+async function run(
+  operations: readonly Operation[],
+  first: RoutedAction,
+  context: RouteContext,
+): Promise<RoutedAction> {
+  let routed = first;
+  for (const operate of operations) {
+    const next = operate(routed, context);
+    // A turn of the event loop for each would double the cost of all.
+    routed = next instanceof Promise ? await next : next;
+  }
+  return routed;
 }
 
 function open(

@@ -15,8 +15,7 @@ import {
 import type { Logger } from "../../lib/log/index.js";
 import {
   applyMetadataRules,
-  type InvocationKeyField,
-  invocationKeysOf,
+  type InvocationKeys,
   type MetadataRule,
   type Route,
   type RouteContext,
@@ -27,14 +26,13 @@ import {
   StatusError,
   toStatusError,
 } from "../../lib/status/index.js";
-import { createRouteDeadline } from "./route-deadline.js";
 import type { FindInstance } from "./router-instances.js";
 import type { RouteMode, RouterMetrics } from "./router-metrics.js";
 
 /** What the service is made of. */
 export interface ActionRouterOptions {
   readonly findInstance: FindInstance;
-  readonly invocationKeys: readonly InvocationKeyField[];
+  readonly invocationKeys: InvocationKeys;
   readonly metadataRules: readonly MetadataRule[];
   /** Longest time for one action. */
   readonly routeTimeoutMs: number;
@@ -59,15 +57,14 @@ export function createActionRouterService(
 
   async function routeAction(
     request: RouteActionRequest,
-    caller: RouteContext,
+    context: RouteContext,
   ): Promise<RouteActionResponse> {
     const start = performance.now();
     const report: RouteReport = { mode: "none", code: Code.Ok };
-    const deadline = createRouteDeadline(caller, options.routeTimeoutMs);
     metrics.inFlight.set(++inFlight);
     try {
       checkLoad(inFlight, options.maximumConcurrentRoutes);
-      const route = await routeAndStore(options, request, deadline.context);
+      const route = await routeAndStore(options, request, context);
       report.mode = modeOf(route);
       return answer(options, request, route);
     } catch (thrown) {
@@ -76,7 +73,6 @@ export function createActionRouterService(
       report.error = message;
       throw thrown;
     } finally {
-      deadline.end();
       metrics.inFlight.set(--inFlight);
       const seconds = (performance.now() - start) / 1000;
       metrics.countRoute(report.mode, report.code, seconds);
@@ -86,7 +82,11 @@ export function createActionRouterService(
 
   return {
     definition: ActionRouterService,
-    implementation: { routeAction: implementUnary(routeAction, sink) },
+    implementation: {
+      routeAction: implementUnary(routeAction, sink, {
+        timeoutMs: options.routeTimeoutMs,
+      }),
+    },
   };
 }
 
@@ -128,7 +128,7 @@ function answer(
 ): RouteActionResponse {
   return {
     action: applyMetadataRules(action, requestMetadata, options.metadataRules),
-    invocationKeys: invocationKeysOf(requestMetadata, options.invocationKeys),
+    invocationKeys: options.invocationKeys(requestMetadata),
   };
 }
 

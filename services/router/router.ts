@@ -2,7 +2,10 @@ import type { Registry } from "prom-client";
 import { type GrpcServer, serveGrpc } from "../../lib/grpc/index.js";
 import type { Logger } from "../../lib/log/index.js";
 import { serveDiagnostics } from "../../lib/metrics/index.js";
-import type { MetadataRule } from "../../lib/route/index.js";
+import {
+  createInvocationKeys,
+  type MetadataRule,
+} from "../../lib/route/index.js";
 import { toStatusError } from "../../lib/status/index.js";
 import { createActionRouterService } from "./action-router-service.js";
 import type { RouterConfiguration } from "./configuration.js";
@@ -89,7 +92,7 @@ async function buildService(
     log.error("Failed to answer", { error: toStatusError(error) });
   const service = createActionRouterService({
     findInstance: createInstanceLookup(configured.instances),
-    invocationKeys: configuration.invocationKeys,
+    invocationKeys: createInvocationKeys(configuration.invocationKeys),
     metadataRules: configuration.metadataRules.map(metadataRuleOf),
     routeTimeoutMs: configuration.limits.routeTimeout,
     maximumConcurrentRoutes: configuration.limits.concurrentRoutes,

@@ -1,11 +1,18 @@
 import type { Operation } from "../operation.js";
+import type { RouteContext } from "../route-context.js";
+import type { RoutedAction } from "../routed-action.js";
 
 /**
  * Takes the platform of the Command where the Action has none: clients before
  * REAPI 2.2 say it only there, and the scheduler no longer looks.
  */
-export const promoteCommandPlatform: Operation = async (routed, context) => {
-  if (routed.properties.length > 0) return routed;
+export const promoteCommandPlatform: Operation = (routed, context) =>
+  routed.properties.length > 0 ? routed : promote(routed, context);
+
+async function promote(
+  routed: RoutedAction,
+  context: RouteContext,
+): Promise<RoutedAction> {
   const { platform } = await routed.loadCommand(context);
   if (platform === undefined || platform.properties.length === 0) {
     return routed;
@@ -15,4 +22,4 @@ export const promoteCommandPlatform: Operation = async (routed, context) => {
     action: { ...routed.action, platform },
     properties: platform.properties,
   };
-};
+}

@@ -1,0 +1,282 @@
+// RouteAction by a router on one core, over a CAS in another process: every
+// action different, its Command uploaded before, 100 in flight.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import {
+  Command,
+  DigestFunction_Value,
+  RequestMetadata,
+} from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import {
+  ActionRouterClient,
+  type RouteActionRequest,
+} from "#proto/buildbarn/remoteactionrouter/remoteactionrouter.js";
+import {
+  createGrpcCasClients,
+  GrpcContentAddressableStorage,
+} from "../lib/cas/index.js";
+import { Digest, parseInstanceName } from "../lib/digest/index.js";
+import {
+  callUnary,
+  channelCredentials,
+  channelOptions,
+} from "../lib/grpc/index.js";
+import { findFreePort } from "../test/fixtures/child-server.js";
+import { startDockerRegistry } from "../test/fixtures/docker-registry.js";
+import { buildTestImage, pushTestImage } from "../test/fixtures/test-image.js";
+import type { BenchRow } from "./report.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const instanceName = parseInstanceName("");
+
+/** Actions per measurement, and how many of them are in flight. */
+const actions = 20_000;
+const inFlight = 100;
+
+/** Core of the router; everything else has the others. */
+const routerCore = 1;
+
+/** Goals: actions a second on one core, and the 99th percentile in ms. */
+const goals = { rate: 3_000, p99: 20 };
+
+/** Measures the router; needs docker-registry, taskset and two cores. */
+export async function benchRouteAction(): Promise<BenchRow[]> {
+  const folder = mkdtempSync(join(tmpdir(), "berth-bench-"));
+  const children: ChildProcess[] = [];
+  const registry = await startDockerRegistry();
+  try {
+    const image = buildTestImage({ layers: [Buffer.alloc(512)] });
+    await pushTestImage(registry.host, "tool", { image });
+    const reference = `${registry.host}/tool@${image.digest}`;
+    const cas = await startCas(children);
+    const router = await startRouter({ folder, cas, children });
+    const client = new ActionRouterClient(
+      router.address,
+      channelCredentials(),
+      channelOptions({}),
+    );
+    const measureAll = (requests: readonly RouteActionRequest[]) =>
+      measure(client, requests, router.pid);
+    await measureAll(await upload(cas, { reference, from: 0 })); // warms up
+    const different = await measureAll(
+      await upload(cas, { reference, from: actions }),
+    );
+    const passed = await measureAll(
+      await upload(cas, { reference: undefined, from: 2 * actions }),
+    );
+    client.close();
+    return rowsOf(different, passed);
+  } finally {
+    for (const child of children) child.kill("SIGKILL");
+    await registry.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Measurement {
+  readonly perSecond: number;
+  /** What the router would do if its clients and CAS never let it wait. */
+  readonly perCpuSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+function rowsOf(different: Measurement, passed: Measurement): BenchRow[] {
+  const kind = "RouteAction, every action different, 100 in flight";
+  return [
+    {
+      name: `${kind} (goal ≥ ${goals.rate}) / actions that need no rewrite`,
+      unit: "1/s",
+      ours: different.perSecond,
+      peer: passed.perSecond,
+      ratio: different.perSecond / passed.perSecond,
+    },
+    {
+      name: `${kind}: per second of the router's CPU`,
+      unit: "1/s",
+      ours: different.perCpuSecond,
+      peer: passed.perCpuSecond,
+      ratio: different.perCpuSecond / passed.perCpuSecond,
+    },
+    { name: `${kind}: p50`, unit: "ms", ours: different.p50Ms },
+    {
+      name: `${kind}: p99 (goal < ${goals.p99})`,
+      unit: "ms",
+      ours: different.p99Ms,
+    },
+  ];
+}
+
+async function startCas(children: ChildProcess[]): Promise<string> {
+  const script = join(root, "dist/bench/route-action-cas.js");
+  const child = spawn(process.execPath, [script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  children.push(child);
+  const [line] = await once(createInterface(child.stdout), "line");
+  return String(line);
+}
+
+async function startRouter(parts: {
+  folder: string;
+  cas: string;
+  children: ChildProcess[];
+}): Promise<{ address: string; pid: number }> {
+  const path = join(parts.folder, "router.json");
+  const address = `127.0.0.1:${await findFreePort()}`;
+  const diagnostics = `127.0.0.1:${await findFreePort()}`;
+  const instance = {
+    prefix: "",
+    cas: { address: parts.cas },
+    helper: ["/berth/berth-exec"],
+  };
+  const configuration = { listen: address, diagnostics, instances: [instance] };
+  writeFileSync(path, JSON.stringify(configuration));
+  const child = spawn(
+    "taskset",
+    [
+      ...["-c", String(routerCore), process.execPath],
+      ...[join(root, "dist/services/router/main.js"), `--config=${path}`],
+    ],
+    { stdio: ["ignore", "ignore", "inherit"] },
+  );
+  parts.children.push(child);
+  await waitUntilReady(`http://${diagnostics}/readyz`);
+  if (child.pid === undefined) throw new Error("The router did not start");
+  return { address, pid: child.pid };
+}
+
+async function waitUntilReady(url: string): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const answer = await fetch(url).catch(() => undefined); // not up yet
+    if (answer?.status === 200) return;
+    await sleep(50);
+  }
+  throw new Error(`${url} does not get ready`);
+}
+
+/** Uploads Commands as a C++ build has them; gives a request for each. */
+async function upload(
+  address: string,
+  options: { reference: string | undefined; from: number },
+): Promise<RouteActionRequest[]> {
+  const clients = createGrpcCasClients({ address });
+  const cas = new GrpcContentAddressableStorage(clients);
+  const requests: RouteActionRequest[] = [];
+  for (let at = 0; at < actions; at += 1_000) {
+    const numbers = Array.from(
+      { length: 1_000 },
+      (_, n) => options.from + at + n,
+    );
+    requests.push(
+      ...(await Promise.all(
+        numbers.map(async (number) => {
+          const data = Command.encode(commandOf(number)).finish();
+          const digest = await cas.write(data, { instanceName });
+          return requestOf(digest, number, options.reference);
+        }),
+      )),
+    );
+  }
+  clients.close();
+  return requests;
+}
+
+function commandOf(number: number): Command {
+  const source = `services/part${number % 100}/source${number}`;
+  return Command.fromPartial({
+    arguments: [
+      "/usr/bin/gcc",
+      ..."-U_FORTIFY_SOURCE -fstack-protector -Wall -g0 -O2 -DNDEBUG".split(
+        " ",
+      ),
+      ...["-MD", "-MF", `bazel-out/bin/${source}.d`, "-iquote", "."],
+      ...["-c", `${source}.cc`, "-o", `bazel-out/bin/${source}.o`],
+    ],
+    environmentVariables: [
+      { name: "PATH", value: "/bin:/usr/bin:/usr/local/bin" },
+      { name: "PWD", value: "/proc/self/cwd" },
+    ],
+    outputPaths: [`bazel-out/bin/${source}.d`, `bazel-out/bin/${source}.o`],
+  });
+}
+
+function requestOf(
+  command: Digest,
+  number: number,
+  reference: string | undefined,
+): RouteActionRequest {
+  const properties = [{ name: "OSFamily", value: "linux" }];
+  if (reference !== undefined) {
+    properties.push({ name: "container-image", value: reference });
+  }
+  return {
+    instanceName,
+    digestFunction: DigestFunction_Value.SHA256,
+    action: {
+      commandDigest: command.toProto(),
+      inputRootDigest: Digest.of(Buffer.from(String(number))).toProto(),
+      timeout: undefined,
+      doNotCache: false,
+      salt: Buffer.alloc(0),
+      platform: { properties },
+    },
+    requestMetadata: RequestMetadata.fromPartial({
+      toolInvocationId: "23d78eb1-8a6d-4c6c-9f48-e556564c6cf2",
+      correlatedInvocationsId: "0424911d-32d8-41a0-b3be-c278fd8b759d",
+      actionMnemonic: "CppCompile",
+      targetId: `//services/part${number % 100}:target`,
+    }),
+  };
+}
+
+async function measure(
+  client: ActionRouterClient,
+  requests: readonly RouteActionRequest[],
+  pid: number,
+): Promise<Measurement> {
+  const method = client.routeAction.bind(client);
+  const times: number[] = [];
+  const cpuBefore = cpuSecondsOf(pid);
+  const start = performance.now();
+  let next = 0;
+  const work = async () => {
+    for (;;) {
+      const request = requests[next++];
+      if (request === undefined) return;
+      const begun = performance.now();
+      await callUnary(method, request);
+      times.push(performance.now() - begun);
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, work));
+  const seconds = (performance.now() - start) / 1000;
+  const cpuSeconds = cpuSecondsOf(pid) - cpuBefore;
+  times.sort((a, b) => a - b);
+  const quantile = (q: number) => times[Math.floor(times.length * q)] ?? 0;
+  return {
+    perSecond: requests.length / seconds,
+    perCpuSecond: requests.length / cpuSeconds,
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+  };
+}
+
+/** User and system time of a process and its threads (proc_pid_stat(5)). */
+function cpuSecondsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticksPerSecond = 100; // USER_HZ, the same on every Linux
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { formatTable } = await import("./report.js");
+  process.stdout.write(`${formatTable(await benchRouteAction())}\n`);
+}
