@@ -58,9 +58,9 @@ async function run(
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output += text;
       if (output.length <= maximumOutputBytes) return;
+      child.kill("SIGKILL");
       // Its own children may hold the other end: killing it is not enough.
       child.stdout.destroy();
-      child.kill("SIGKILL");
     });
     const [status] = (await ended) as [number | null]; // as "close" is defined
     return { status, output };
