@@ -49,7 +49,11 @@ export async function retry<T>(
       const waitMs = bounded * (0.5 + settings.random() / 2);
       if (!mayRetry(error) || settings.now() + waitMs > end) throw error;
       const { signal } = options;
-      await sleep(waitMs, undefined, signal === undefined ? {} : { signal });
+      await sleep(waitMs, undefined, signal === undefined ? {} : { signal })
+        // It fails for the signal alone, and hides the reason.
+        .catch(() => {
+          throw toStatusError(signal?.reason);
+        });
     }
   }
 }
