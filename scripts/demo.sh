@@ -90,7 +90,7 @@ grep -qF 'Debian GNU/Linux 13' examples/bazel/bazel-bin/where.txt ||
   [ -n "${BERTH_DEMO_IMAGE:-}" ]
 
 say "Once more after bazel clean: nothing runs, all comes from the action cache"
-bazel_run clean --expunge_async >/dev/null 2>&1
+bazel_run clean >/dev/null 2>&1
 build
 grep -q 'remote cache hit' "$work/bazel.log"
 
