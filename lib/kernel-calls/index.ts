@@ -1,0 +1,5 @@
+export {
+  createKernelCalls,
+  type KernelCalls,
+  type PeerCredentials,
+} from "./program-kernel-calls.js";
