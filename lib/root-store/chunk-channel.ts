@@ -1,0 +1,108 @@
+import type { MessagePort } from "node:worker_threads";
+import {
+  Code,
+  codeFromNumber,
+  StatusError,
+  toStatusError,
+} from "../status/index.js";
+
+/**
+ * Bytes that may be under way to a worker: enough to keep it busy while the
+ * next ones come from the network, little beside what a worker needs anyway.
+ */
+const windowBytes = 4 << 20;
+
+/** What the sender posts. */
+type ChunkMessage =
+  | { readonly chunk: Uint8Array }
+  | { readonly end: true }
+  | { readonly code: number; readonly message: string };
+
+/** What the receiver posts: that it is done with so many bytes. */
+interface CreditMessage {
+  readonly consumedBytes: number;
+}
+
+/**
+ * Sends a source's chunks through a port until the source ends or fails, or
+ * the receiver closes the port. Waits while the receiver is behind. A failure
+ * of the source becomes the receiver's; nothing is thrown. The source is
+ * closed in any case.
+ */
+export async function sendChunks(
+  source: AsyncIterable<Uint8Array>,
+  port: MessagePort,
+  onConsumed: (bytes: number) => void,
+): Promise<void> {
+  let credit = windowBytes;
+  let closed = false;
+  let wake = () => {};
+  port.on("message", ({ consumedBytes }: CreditMessage) => {
+    credit += consumedBytes;
+    onConsumed(consumedBytes);
+    wake();
+  });
+  port.on("close", () => {
+    closed = true;
+    wake();
+  });
+  try {
+    for await (const chunk of source) {
+      // A copy of its own, which can be handed over: the chunk may be a part
+      // of a larger buffer of the network's.
+      const copy = new Uint8Array(chunk);
+      port.postMessage({ chunk: copy } satisfies ChunkMessage, [copy.buffer]);
+      credit -= copy.byteLength;
+      while (credit <= 0 && !closed) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      if (closed) return;
+    }
+    port.postMessage({ end: true } satisfies ChunkMessage);
+  } catch (error) {
+    const { code, message } = toStatusError(error);
+    port.postMessage({ code, message } satisfies ChunkMessage);
+  }
+}
+
+/**
+ * The chunks that come through a port, each exactly once. Throws what the
+ * sender's source failed with; Unavailable if the sender is gone. Closes the
+ * port at the end, which stops the sender.
+ */
+export async function* receiveChunks(
+  port: MessagePort,
+): AsyncGenerator<Uint8Array, void, void> {
+  const queue: ChunkMessage[] = [];
+  let wake = () => {};
+  port.on("message", (message: ChunkMessage) => {
+    queue.push(message);
+    wake();
+  });
+  port.on("close", () => {
+    queue.push({ code: Code.Unavailable, message: "The sender is gone" });
+    wake();
+  });
+  try {
+    for (;;) {
+      const message = queue.shift();
+      if (message === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      if ("end" in message) return;
+      if ("code" in message) {
+        throw new StatusError(codeFromNumber(message.code), message.message);
+      }
+      yield message.chunk;
+      const consumedBytes = message.chunk.byteLength;
+      port.postMessage({ consumedBytes } satisfies CreditMessage);
+    }
+  } finally {
+    port.close();
+  }
+}

@@ -1,0 +1,96 @@
+import { lstatSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import type { StoredContent } from "./content-file-sink.js";
+import { tryReadLayerRecord } from "./layer-record-file.js";
+import type {
+  AuditJob,
+  CollectJob,
+  StoreJobResults,
+  StoreSettings,
+} from "./store-job.js";
+import { contentFolders, contentPath, trashName } from "./store-layout.js";
+
+/**
+ * Moves those files of a layer that only the content store links to into the
+ * trash folder, which is made. They can be brought back from there until the
+ * folder is removed: a root in the making may still count on one of them.
+ */
+export function runCollectJob(
+  job: CollectJob,
+  { layout }: StoreSettings,
+): StoreJobResults["collect"] {
+  const collected = { bytes: 0, inodes: 0 };
+  mkdirSync(job.trash);
+  for (const path of recordedPaths(job.record, job.diffId)) {
+    // The layer's own file, and the variants that roots made of it.
+    for (let variant = 0; ; variant++) {
+      const name = variant === 0 ? path : `${path}.${variant}`;
+      const file = contentFile(layout.files, name);
+      if (file === undefined) break;
+      if (file.nlink === 1) collect(layout.files, name, job.trash, collected);
+    }
+  }
+  return { collected };
+}
+
+/**
+ * Counts what the content store holds, and moves into the trash folder, which
+ * is made, what no root links to and no layer's record names. To be run when
+ * `tmp/` holds no roots of a process that was killed.
+ */
+export function runAuditJob(
+  job: AuditJob,
+  { layout }: StoreSettings,
+): StoreJobResults["audit"] {
+  const present = { bytes: 0, inodes: 0 };
+  const collected = { bytes: 0, inodes: 0 };
+  const unlinked = new Set<string>();
+  mkdirSync(job.trash);
+  for (const folder of contentFolders) {
+    for (const entry of readdirSync(join(layout.files, folder))) {
+      const name = `${folder}/${entry}`;
+      const file = contentFile(layout.files, name);
+      if (file === undefined) continue;
+      present.bytes += file.size;
+      present.inodes++;
+      if (file.nlink === 1) unlinked.add(name);
+    }
+  }
+  if (unlinked.size > 0) {
+    for (const hex of readdirSync(layout.layers)) {
+      const record = join(layout.layers, hex);
+      for (const path of recordedPaths(record, `sha256:${hex}`)) {
+        unlinked.delete(path);
+      }
+    }
+  }
+  for (const name of unlinked) {
+    collect(layout.files, name, job.trash, collected);
+  }
+  return { present, collected };
+}
+
+function collect(
+  files: string,
+  name: string,
+  trash: string,
+  collected: StoredContent,
+): void {
+  const path = join(files, name);
+  const size = lstatSync(path).size;
+  renameSync(path, join(trash, trashName(name)));
+  collected.bytes += size;
+  collected.inodes++;
+}
+
+function contentFile(files: string, name: string) {
+  return lstatSync(join(files, name), { throwIfNoEntry: false });
+}
+
+/** Content paths of a record's files; none if it is gone or damaged. */
+function* recordedPaths(record: string, diffId: string): Generator<string> {
+  const layer = tryReadLayerRecord(record, diffId);
+  for (const entry of layer?.entries ?? []) {
+    if (entry.type === "file") yield contentPath(entry);
+  }
+}

@@ -1,0 +1,11 @@
+export type { EvictionReason } from "./root-evictor.js";
+export type { PullProgress, RootImage, RootLayer } from "./root-image.js";
+export {
+  type AcquireOptions,
+  type RootLease,
+  RootStore,
+  type RootStoreOptions,
+  type StoreStatistics,
+} from "./root-store.js";
+export type { StoreOwner } from "./store-layout.js";
+export type { StoreBudget } from "./store-room.js";

@@ -1,0 +1,40 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { encodeLayer, readLayer } from "../layer/index.js";
+import { receiveChunks } from "./chunk-channel.js";
+import { ContentFileSink } from "./content-file-sink.js";
+import { removeTree } from "./remove-tree.js";
+import type { LayerJob, StoreJobResults, StoreSettings } from "./store-job.js";
+
+/**
+ * Reads a layer in this worker. Its files are in the content store and its
+ * record is written when this returns; nothing is durable yet. Throws what
+ * readLayer throws, or errors of Node.
+ */
+export async function runLayerJob(
+  job: LayerJob,
+  settings: StoreSettings,
+): Promise<StoreJobResults["layer"]> {
+  mkdirSync(job.tmp);
+  const sink = new ContentFileSink({
+    files: settings.layout.files,
+    tmp: job.tmp,
+    owner: settings.owner,
+    umask: settings.umask,
+  });
+  try {
+    const layer = await readLayer(receiveChunks(job.chunks), {
+      descriptor: job.descriptor,
+      diffId: job.diffId,
+      sink,
+      limits: job.limits,
+      // The sender is told to stop, and its failure ends the reading.
+      signal: new AbortController().signal,
+    });
+    writeFileSync(job.record, encodeLayer(layer));
+    return { stored: sink.stored, entries: layer.entries.length };
+  } finally {
+    job.chunks.close();
+    sink.abandon();
+    removeTree(job.tmp);
+  }
+}

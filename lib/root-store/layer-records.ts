@@ -1,0 +1,212 @@
+import { randomUUID } from "node:crypto";
+import { readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { MessageChannel } from "node:worker_threads";
+import type { LayerLimits } from "../layer/index.js";
+import { sendChunks } from "./chunk-channel.js";
+import { ReportingFlights, type Waiter } from "./reporting-flights.js";
+import type { RootLayer } from "./root-image.js";
+import { layerRecordPath, type StoreLayout } from "./store-layout.js";
+import type { StoreWorkerPool } from "./store-worker-pool.js";
+
+/** What a layer that is being read reports. */
+export interface LayerProgress {
+  /** Of the blob. */
+  readonly bytesDone: number;
+}
+
+/** A layer whose files are in the content store. */
+interface LayerRecord {
+  path: string;
+  /** Whether it is in `layers/`, and so outlives this process. */
+  durable: boolean;
+  entries: number;
+  lastUsedMs: number;
+}
+
+/** What the records are kept with. */
+export interface LayerRecordsOptions {
+  readonly layout: StoreLayout;
+  readonly pool: StoreWorkerPool;
+  readonly limits: LayerLimits;
+  readonly now: () => number;
+  /** Makes durable what the store holds. */
+  readonly sync: () => Promise<void>;
+  /** Told what a layer has added to the content store. */
+  readonly onStored: (stored: { bytes: number; inodes: number }) => void;
+}
+
+/**
+ * The layers that the store has: each is read once, by whoever wants it first,
+ * in a worker of the pool. A record lies in `tmp/` until `publish` is called,
+ * which is for after the files were made durable.
+ */
+export class LayerRecords {
+  readonly #options: LayerRecordsOptions;
+  readonly #records = new Map<string, LayerRecord>();
+  readonly #holders = new Map<string, number>();
+  readonly #tasks = new ReportingFlights<LayerRecord, LayerProgress>();
+
+  private constructor(options: LayerRecordsOptions) {
+    this.#options = options;
+  }
+
+  /** Adopts the records that `layers/` holds. */
+  static async open(options: LayerRecordsOptions): Promise<LayerRecords> {
+    const records = new LayerRecords(options);
+    const { layers } = options.layout;
+    for (const name of await readdir(layers)) {
+      const path = join(layers, name);
+      const { mtimeMs } = await stat(path);
+      const record = { path, durable: true, entries: 0, lastUsedMs: mtimeMs };
+      records.#records.set(`sha256:${name}`, record);
+    }
+    return records;
+  }
+
+  /**
+   * Keeps the layers from being collected, whether they are there or not yet,
+   * until the function that is returned is called.
+   */
+  hold(diffIds: readonly string[]): () => void {
+    const count = (diffId: string, by: number) => {
+      const holders = (this.#holders.get(diffId) ?? 0) + by;
+      if (holders === 0) this.#holders.delete(diffId);
+      else this.#holders.set(diffId, holders);
+      const record = this.#records.get(diffId);
+      if (record !== undefined) record.lastUsedMs = this.#options.now();
+    };
+    for (const diffId of diffIds) count(diffId, 1);
+    return () => {
+      for (const diffId of diffIds) count(diffId, -1);
+    };
+  }
+
+  /** Where the layer's record is, if there is one. */
+  path(diffId: string): string | undefined {
+    return this.#records.get(diffId)?.path;
+  }
+
+  /**
+   * Makes sure that the store has the layer. Gives its number of entries, 0
+   * if it was there before this process. Throws what its source or readLayer
+   * throws, naming the layer.
+   */
+  async prepare(
+    layer: RootLayer,
+    waiter: Waiter<LayerProgress>,
+  ): Promise<number> {
+    const record =
+      this.#records.get(layer.diffId) ??
+      (await this.#tasks.run(layer.diffId, waiter, (signal, report) =>
+        this.#read(layer, signal, report),
+      ));
+    return record.entries;
+  }
+
+  /** Diff IDs that have a record which would not outlive this process. */
+  #unpublished(diffIds: readonly string[]): readonly string[] {
+    return diffIds.filter(
+      (diffId) => this.#records.get(diffId)?.durable === false,
+    );
+  }
+
+  /** Moves records into `layers/`; their files must be durable by now. */
+  async publish(diffIds: readonly string[]): Promise<void> {
+    for (const diffId of this.#unpublished(diffIds)) {
+      const record = this.#records.get(diffId);
+      if (record === undefined) continue;
+      const path = layerRecordPath(this.#options.layout, diffId);
+      record.durable = true; // before the wait, so that it happens once
+      await rename(record.path, path);
+      record.path = path;
+    }
+  }
+
+  /**
+   * Makes the finished ones of the layers outlive this process, which the pull
+   * that wanted them does no more.
+   */
+  async keep(diffIds: readonly string[]): Promise<void> {
+    if (this.#unpublished(diffIds).length === 0) return;
+    await this.#options.sync();
+    await this.publish(diffIds);
+  }
+
+  /** Forgets a layer whose record turned out to be useless. */
+  async drop(diffId: string): Promise<void> {
+    const record = this.#records.get(diffId);
+    this.#records.delete(diffId);
+    if (record !== undefined) await rm(record.path, { force: true });
+  }
+
+  /**
+   * Takes a layer that nobody holds out of the records and moves its record to
+   * the path: the caller collects its files. False if someone holds it.
+   */
+  async release(diffId: string, path: string): Promise<boolean> {
+    const record = this.#records.get(diffId);
+    if (record === undefined || this.#holders.has(diffId)) return false;
+    this.#records.delete(diffId);
+    await rename(record.path, path);
+    return true;
+  }
+
+  /** Layers that nobody holds, with the time of their last use. */
+  idle(): readonly { diffId: string; lastUsedMs: number }[] {
+    const idle = [];
+    for (const [diffId, { lastUsedMs }] of this.#records) {
+      if (!this.#holders.has(diffId)) idle.push({ diffId, lastUsedMs });
+    }
+    return idle;
+  }
+
+  /** Ends the readings under way. */
+  async stop(): Promise<void> {
+    await this.#tasks.stop();
+  }
+
+  async #read(
+    layer: RootLayer,
+    signal: AbortSignal,
+    report: (progress: LayerProgress) => void,
+  ): Promise<LayerRecord> {
+    const { layout, pool, limits, now, onStored } = this.#options;
+    const worker = await pool.take(signal);
+    const tmp = join(layout.tmp, randomUUID());
+    const path = `${tmp}.layer`;
+    const { port1, port2 } = new MessageChannel();
+    let bytesDone = 0;
+    // Ends a source that is waiting for the network when the worker is done.
+    const over = new AbortController();
+    const source = layer.open(AbortSignal.any([signal, over.signal]));
+    const sending = sendChunks(source, port1, (bytes) => {
+      bytesDone += bytes;
+      report({ bytesDone });
+    });
+    try {
+      const { stored, entries } = await worker.run(
+        {
+          kind: "layer",
+          descriptor: layer.descriptor,
+          diffId: layer.diffId,
+          limits,
+          tmp,
+          record: path,
+          chunks: port2,
+        },
+        [port2],
+      );
+      onStored(stored);
+      const record = { path, durable: false, entries, lastUsedMs: now() };
+      this.#records.set(layer.diffId, record);
+      if (!this.#holders.has(layer.diffId)) await this.keep([layer.diffId]);
+      return record;
+    } finally {
+      over.abort();
+      port1.close();
+      await sending;
+      worker.release();
+    }
+  }
+}

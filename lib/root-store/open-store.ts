@@ -1,0 +1,211 @@
+import { randomUUID } from "node:crypto";
+import {
+  chown,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  writeFile,
+} from "node:fs/promises";
+import { join } from "node:path";
+import type { KernelCalls } from "../kernel-calls/index.js";
+import type { LayerLimits } from "../layer/index.js";
+import { Code, StatusError, wrap } from "../status/index.js";
+import { ContentTrash } from "./content-trash.js";
+import { errno } from "./errno.js";
+import { LayerRecords } from "./layer-records.js";
+import { tryParseRootDescription } from "./root-description.js";
+import { RootIndex } from "./root-index.js";
+import type { StoreSettings } from "./store-job.js";
+import {
+  contentFolders,
+  type StoreLayout,
+  type StoreOwner,
+  storeLayout,
+} from "./store-layout.js";
+import type { StoreParts } from "./store-parts.js";
+import { StoreUsage } from "./store-usage.js";
+import { StoreWorkerPool } from "./store-worker-pool.js";
+
+/** Tells one boot of the machine from another (random(4)). */
+const bootIdFile = "/proc/sys/kernel/random/boot_id";
+
+interface OpenOptions {
+  readonly directory: string;
+  readonly kernel: KernelCalls;
+  readonly owner: StoreOwner;
+  readonly layerLimits: LayerLimits;
+  readonly workers: number;
+  readonly now?: () => number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** A store that was opened. */
+export interface OpenedStore {
+  readonly parts: StoreParts;
+  /** Closing it lets another process have the store. */
+  readonly lock: FileHandle;
+  /** Settles when the usage is known. */
+  readonly counted: Promise<void>;
+  /** Settles when pulls may trust what the content store holds. */
+  readonly trusted: Promise<void>;
+}
+
+/** See RootStore.open. */
+export async function openStore(options: OpenOptions): Promise<OpenedStore> {
+  const layout = storeLayout(options.directory);
+  const owner = isOwnProcess(options.owner) ? undefined : options.owner;
+  const settings: StoreSettings = { layout, owner, umask: process.umask() };
+  await make(layout.directory, settings);
+  const lock = await takeLock(layout, options.kernel);
+  const leftovers = await prepare(layout, settings);
+  const pool = new StoreWorkerPool(settings, options.workers);
+  const janitor = new StoreWorkerPool(settings, 1);
+  pool.warm();
+  janitor.warm();
+  const usage = new StoreUsage();
+  const now = options.now ?? Date.now;
+  const sync = () =>
+    options.kernel.syncFileSystem(lock.fd).catch((error: unknown) => {
+      throw wrap(error, "Failed to make the image store durable");
+    });
+  const layers = await LayerRecords.open({
+    layout,
+    pool,
+    limits: options.layerLimits,
+    now,
+    sync,
+    onStored: (stored) => usage.add(stored),
+  });
+  const parts: StoreParts = {
+    layout,
+    kernel: options.kernel,
+    pool,
+    janitor,
+    index: await adoptRoots(layout, leftovers),
+    layers,
+    trash: new ContentTrash(layout),
+    usage,
+    sync,
+    now,
+  };
+  const audited = audit(parts, leftovers);
+  audited.catch(options.onError);
+  return {
+    parts,
+    lock,
+    counted: audited,
+    trusted: (await isSameBoot(layout)) ? Promise.resolve() : audited,
+  };
+}
+
+function isOwnProcess({ uid, gid }: StoreOwner): boolean {
+  return uid === process.geteuid?.() && gid === process.getegid?.();
+}
+
+async function make(path: string, { owner }: StoreSettings): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o755 });
+  } catch (error) {
+    if (errno(error) === "EEXIST") return;
+    throw wrap(error, `Failed to make the image store "${path}"`);
+  }
+  if (owner !== undefined) await chown(path, owner.uid, owner.gid);
+}
+
+async function takeLock(
+  layout: StoreLayout,
+  kernel: KernelCalls,
+): Promise<FileHandle> {
+  const lock = await open(layout.lock, "a", 0o600).catch((error: unknown) => {
+    throw wrap(error, `Failed to open the image store "${layout.directory}"`);
+  });
+  try {
+    if (await kernel.tryLockExclusive(lock.fd)) return lock;
+  } catch (error) {
+    await lock.close();
+    throw wrap(error, `Failed to lock the image store "${layout.directory}"`);
+  }
+  await lock.close();
+  throw new StatusError(
+    Code.FailedPrecondition,
+    `Image store "${layout.directory}" is in use by another root fetcher`,
+  );
+}
+
+/**
+ * Makes the folders that there must be, and moves all that is in `tmp/` into
+ * one folder there, whose path it gives.
+ */
+async function prepare(
+  layout: StoreLayout,
+  settings: StoreSettings,
+): Promise<string> {
+  const { files, layers, roots, tmp } = layout;
+  for (const path of [files, layers, roots, tmp]) await make(path, settings);
+  const present = new Set(await readdir(files));
+  for (const folder of contentFolders) {
+    if (!present.has(folder)) await make(join(files, folder), settings);
+  }
+  const leftovers = join(tmp, `leftovers-${randomUUID()}`);
+  const old = await readdir(tmp);
+  await mkdir(leftovers);
+  for (const name of old) await rename(join(tmp, name), join(leftovers, name));
+  return leftovers;
+}
+
+async function adoptRoots(
+  layout: StoreLayout,
+  leftovers: string,
+): Promise<RootIndex> {
+  const index = new RootIndex();
+  for (const hex of await readdir(layout.roots)) {
+    const directory = join(layout.roots, hex);
+    const text = await readFile(join(directory, "image.json"), "utf8").catch(
+      () => "", // not complete: its eviction was interrupted
+    );
+    const description = tryParseRootDescription(text);
+    if (description === undefined) {
+      await rename(directory, join(leftovers, hex));
+      continue;
+    }
+    const { mtimeMs } = await stat(join(directory, "lock"));
+    index.add({
+      hex,
+      reference: description.reference,
+      diffIds: description.diffIds,
+      sizeBytes: description.sizeBytes,
+      inodes: description.directories + description.symlinks,
+      lastUsedMs: mtimeMs,
+    });
+  }
+  return index;
+}
+
+/** Removes what was left behind, then counts what there is. */
+async function audit(parts: StoreParts, leftovers: string): Promise<void> {
+  const { janitor, trash, usage, layout } = parts;
+  await janitor.run({ kind: "remove", paths: [leftovers] });
+  const folder = trash.newFolder();
+  const { present, collected } = await janitor.run({
+    kind: "audit",
+    trash: folder,
+  });
+  usage.add(present);
+  usage.remove(collected);
+  await writeFile(layout.boot, await readFile(bootIdFile));
+  await trash.quiet();
+  await janitor.run({ kind: "remove", paths: [folder] });
+}
+
+/**
+ * Whether the machine has run since the store was last counted. If not, files
+ * that nothing refers to may have lost their bytes with the power.
+ */
+async function isSameBoot(layout: StoreLayout): Promise<boolean> {
+  const last = await readFile(layout.boot, "utf8").catch(() => "");
+  return last === (await readFile(bootIdFile, "utf8"));
+}

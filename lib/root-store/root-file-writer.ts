@@ -1,0 +1,177 @@
+import {
+  chownSync,
+  constants,
+  copyFileSync,
+  lchownSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+} from "node:fs";
+import { join } from "node:path";
+import type {
+  DirectoryNode,
+  FileNode,
+  ImageNode,
+  ImageTree,
+} from "../image-tree/index.js";
+import type { StoredContent } from "./content-file-sink.js";
+import { type DiskPath, diskBytes, entryPath } from "./disk-path.js";
+import { errno } from "./errno.js";
+import {
+  contentPath,
+  directoryMode,
+  type StoreLayout,
+  type StoreOwner,
+  trashName,
+  trashPrefix,
+} from "./store-layout.js";
+import { VariantCounter } from "./variant-counter.js";
+
+/** Where a root is written, and from what. */
+export interface RootFileWriterOptions {
+  readonly layout: StoreLayout;
+  /** A folder of `tmp/` that is this writer's alone. */
+  readonly tmp: string;
+  /** Owner of all entries; undefined where that is the process itself. */
+  readonly owner: StoreOwner | undefined;
+}
+
+/**
+ * Writes a finished image tree to disk: directories, symbolic links, and hard
+ * links into the content store. Nothing of an image is ever followed: every
+ * parent is a directory that the writer itself made. Synchronous; errors are
+ * those of Node.
+ */
+export class RootFileWriter {
+  /** Files that the store turned out to lack; the root is not usable then. */
+  readonly missing: FileNode[] = [];
+  /** Variants that had to be made. */
+  readonly stored: StoredContent = { bytes: 0, inodes: 0 };
+  readonly #options: RootFileWriterOptions;
+  readonly #variants = new VariantCounter();
+  /** By link group: the variant that its paths share. */
+  readonly #groups = new Map<number, number>();
+
+  constructor(options: RootFileWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Makes `directory`, which must not exist, and all of the tree in it. */
+  write(tree: ImageTree, directory: string): void {
+    const made: { path: DiskPath; node: DirectoryNode }[] = [];
+    const make = (path: DiskPath, node: DirectoryNode) => {
+      mkdirSync(path, directoryMode(node.mode));
+      made.push({ path, node });
+    };
+    make(directory, tree.root);
+    // `made` grows while it is walked: parents come before children.
+    for (const { path, node } of made) {
+      for (const [name, child] of node.children) {
+        const childPath = entryPath(path, name);
+        if (child.type === "directory") make(childPath, child);
+        else this.#writeLeaf(childPath, child);
+      }
+    }
+    // Last, since every entry made in a directory changes its time.
+    for (const { path, node } of made) this.#finish(path, node);
+  }
+
+  #finish(path: DiskPath, node: DirectoryNode): void {
+    const { owner } = this.#options;
+    if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+    utimesSync(path, node.mtimeSeconds, node.mtimeSeconds);
+  }
+
+  #writeLeaf(path: DiskPath, node: Exclude<ImageNode, DirectoryNode>): void {
+    if (node.type === "file") {
+      this.#link(path, node);
+      return;
+    }
+    const { owner } = this.#options;
+    symlinkSync(diskBytes(node.target), path);
+    if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
+  }
+
+  #link(path: DiskPath, node: FileNode): void {
+    const group = node.linkGroup;
+    let variant = group === undefined ? undefined : this.#groups.get(group);
+    for (;;) {
+      variant ??= this.#variants.next(node);
+      const outcome = this.#tryLink(path, node, variant);
+      if (outcome === "full") {
+        variant = undefined; // The inode has all links it can have.
+        continue;
+      }
+      if (outcome === "missing") this.missing.push(node);
+      if (group !== undefined) this.#groups.set(group, variant);
+      return;
+    }
+  }
+
+  #tryLink(
+    path: DiskPath,
+    node: FileNode,
+    variant: number,
+  ): "linked" | "full" | "missing" {
+    const { files } = this.#options.layout;
+    const content = join(files, contentPath(node, variant));
+    for (let restored = false; ; restored = true) {
+      try {
+        linkSync(content, path);
+        return "linked";
+      } catch (error) {
+        const code = errno(error);
+        if (code === "EMLINK") return "full";
+        if (code !== "ENOENT") throw error;
+        if (restored || !this.#restore(node, variant)) return "missing";
+      }
+    }
+  }
+
+  /** Brings back what is being collected, or makes the variant. */
+  #restore(node: FileNode, variant: number): boolean {
+    const { files, tmp } = this.#options.layout;
+    const name = contentPath(node, variant);
+    for (const folder of readdirSync(tmp)) {
+      if (!folder.startsWith(trashPrefix)) continue;
+      const trashed = join(tmp, folder, trashName(name));
+      if (ifPresent(() => linkSync(trashed, join(files, name)))) return true;
+    }
+    if (variant === 0) return false;
+    const made = ifPresent(() => this.#copy(node, variant));
+    // Without a first inode there is nothing to copy; it may be in the trash.
+    return made || (this.#restore(node, 0) && this.#restore(node, variant));
+  }
+
+  #copy(node: FileNode, variant: number): void {
+    const { layout, tmp, owner } = this.#options;
+    const { files } = layout;
+    const copy = join(tmp, "variant");
+    copyFileSync(
+      join(files, contentPath(node)),
+      copy,
+      constants.COPYFILE_FICLONE, // shares the blocks where that is possible
+    );
+    if (owner !== undefined) chownSync(copy, owner.uid, owner.gid);
+    utimesSync(copy, node.mtimeSeconds, node.mtimeSeconds);
+    renameSync(copy, join(files, contentPath(node, variant)));
+    this.stored.bytes += node.sizeBytes;
+    this.stored.inodes++;
+  }
+}
+
+/** Whether it was done; false if something was not there. */
+function ifPresent(action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch (error) {
+    const code = errno(error);
+    if (code === "ENOENT") return false;
+    if (code === "EEXIST") return true; // another worker did the same
+    throw error;
+  }
+}

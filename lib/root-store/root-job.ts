@@ -1,0 +1,110 @@
+import { chownSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildImageTree, type FileNode } from "../image-tree/index.js";
+import type { Layer } from "../layer/index.js";
+import { tryReadLayerRecord } from "./layer-record-file.js";
+import { removeTree } from "./remove-tree.js";
+import { encodeRootDescription } from "./root-description.js";
+import { RootFileWriter } from "./root-file-writer.js";
+import type { RootJob, RootJobResult, StoreSettings } from "./store-job.js";
+import { contentPath, layerRecordPath } from "./store-layout.js";
+
+/** The record of a layer cannot be read. */
+class DamagedRecordError extends Error {
+  readonly diffId: string;
+
+  constructor(diffId: string) {
+    super(`Record of layer ${diffId} is damaged`);
+    this.diffId = diffId;
+  }
+}
+
+/**
+ * Writes a root into `tmp/`: rootfs, lock, and image.json last. When the store
+ * lacks files that a record promises, or a record cannot be read, answers
+ * which layers must be read again. Throws what buildImageTree throws, or
+ * errors of Node.
+ */
+export function runRootJob(
+  job: RootJob,
+  settings: StoreSettings,
+): RootJobResult {
+  mkdirSync(job.tmp);
+  try {
+    return writeRoot(job, settings);
+  } catch (error) {
+    if (!(error instanceof DamagedRecordError)) throw error;
+    return { outcome: "incomplete", diffIds: [error.diffId] };
+  } finally {
+    removeTree(job.tmp);
+  }
+}
+
+function writeRoot(job: RootJob, settings: StoreSettings): RootJobResult {
+  const tree = buildImageTree(readRecords(job, settings), job.limits);
+  mkdirSync(job.directory, 0o755);
+  const { layout, owner } = settings;
+  const writer = new RootFileWriter({ layout, tmp: job.tmp, owner });
+  writer.write(tree, join(job.directory, "rootfs"));
+  if (writer.missing.length > 0) {
+    const diffIds = layersWith(writer.missing, readRecords(job, settings));
+    return { outcome: "incomplete", diffIds };
+  }
+  finish(job, settings, tree.totals);
+  return {
+    outcome: "written",
+    stored: writer.stored,
+    sizeBytes: tree.totals.sizeBytes,
+    inodes: tree.totals.directories + tree.totals.symlinks,
+  };
+}
+
+function finish(
+  { directory, description, layers }: RootJob,
+  { owner }: StoreSettings,
+  totals: {
+    files: number;
+    directories: number;
+    symlinks: number;
+    sizeBytes: number;
+  },
+): void {
+  const lock = join(directory, "lock");
+  const image = join(directory, "image.json");
+  const diffIds = layers.map(({ diffId }) => diffId);
+  const text = encodeRootDescription({ ...description, ...totals, diffIds });
+  writeFileSync(lock, "", { mode: 0o644 });
+  writeFileSync(image, text, { mode: 0o644 });
+  if (owner === undefined) return;
+  for (const path of [directory, lock, image]) {
+    chownSync(path, owner.uid, owner.gid);
+  }
+}
+
+/** The layers of the image, each read when it is asked for. */
+function* readRecords(job: RootJob, settings: StoreSettings): Generator<Layer> {
+  for (const { diffId, record } of job.layers) {
+    // It may just have been moved to where it stays.
+    const layer =
+      tryReadLayerRecord(record, diffId) ??
+      tryReadLayerRecord(layerRecordPath(settings.layout, diffId), diffId);
+    if (layer === undefined) throw new DamagedRecordError(diffId);
+    yield layer;
+  }
+}
+
+/** Diff IDs of the layers that have any of the files. */
+function layersWith(
+  files: readonly FileNode[],
+  layers: Iterable<Layer>,
+): string[] {
+  const paths = new Set(files.map((file) => contentPath(file)));
+  const diffIds: string[] = [];
+  for (const { diffId, entries } of layers) {
+    const has = entries.some(
+      (entry) => entry.type === "file" && paths.has(contentPath(entry)),
+    );
+    if (has) diffIds.push(diffId);
+  }
+  return diffIds;
+}

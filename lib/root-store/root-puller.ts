@@ -1,0 +1,218 @@
+import { randomUUID } from "node:crypto";
+import { open, rename } from "node:fs/promises";
+import { join } from "node:path";
+import type { ImageTreeLimits } from "../image-tree/index.js";
+import { Code, StatusError } from "../status/index.js";
+import type { PullProgress, RootImage, RootLayer } from "./root-image.js";
+import type { IndexedRoot } from "./root-index.js";
+import type { RootJobResult } from "./store-job.js";
+import { rootPath } from "./store-layout.js";
+import type { StoreParts } from "./store-parts.js";
+
+/** What a pull is told. */
+export interface PullOptions {
+  readonly signal: AbortSignal;
+  readonly report: (progress: PullProgress) => void;
+  readonly treeLimits: ImageTreeLimits;
+}
+
+/**
+ * Layers whose records prove damaged are read again this often in one pull: a
+ * second time only helps against a disk that is failing just now.
+ */
+const repairs = 2;
+
+/** Makes one root: layers into the content store, the tree, then the name. */
+export class RootPuller {
+  readonly #parts: StoreParts;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Makes the root of an image, durable and visible in one step, and adds it
+   * to the index. When it fails, or the signal is aborted, layers that were
+   * finished are kept, and nothing else.
+   */
+  async pull(
+    hex: string,
+    image: RootImage,
+    options: PullOptions,
+  ): Promise<IndexedRoot> {
+    const { layers, trash } = this.#parts;
+    const diffIds = image.layers.map(({ diffId }) => diffId);
+    const letGo = layers.hold(diffIds);
+    try {
+      return await trash.guard(() => this.#make(hex, image, options));
+    } finally {
+      // The pull's own failure is told; this one costs only work done again.
+      await layers.keep(diffIds).catch(() => {});
+      letGo();
+    }
+  }
+
+  async #make(
+    hex: string,
+    image: RootImage,
+    options: PullOptions,
+  ): Promise<IndexedRoot> {
+    const { layout, usage, index, now, sync } = this.#parts;
+    const directory = join(layout.tmp, `${randomUUID()}.root`);
+    try {
+      const root = await this.#write(directory, image, options);
+      usage.add(root.stored);
+      await sync();
+      await this.#publish(hex, directory, image);
+      return index.add({
+        hex,
+        reference: image.reference,
+        diffIds: image.layers.map(({ diffId }) => diffId),
+        sizeBytes: root.sizeBytes,
+        inodes: root.inodes,
+        lastUsedMs: now(),
+      });
+    } catch (error) {
+      await this.#remove(directory);
+      throw error;
+    }
+  }
+
+  /** Writes the root below `tmp/`, after the layers that the store lacks. */
+  async #write(directory: string, image: RootImage, options: PullOptions) {
+    for (let attempt = 0; ; attempt++) {
+      await this.#prepare(image.layers, options);
+      options.signal.throwIfAborted();
+      const result = await this.#runRootJob(directory, image, options);
+      if (result.outcome === "written") return result;
+      if (attempt === repairs) {
+        throw new StatusError(
+          Code.DataLoss,
+          "Files of the image vanish from the store as soon as they are written",
+        );
+      }
+      await this.#remove(directory);
+      for (const diffId of result.diffIds) {
+        await this.#parts.layers.drop(diffId);
+      }
+    }
+  }
+
+  /** Reads all layers that are not there, at once; one failure ends all. */
+  async #prepare(
+    imageLayers: readonly RootLayer[],
+    { signal, report }: PullOptions,
+  ): Promise<void> {
+    const unique = new Map(imageLayers.map((layer) => [layer.diffId, layer]));
+    const progress = new ProgressSum([...unique.values()], report);
+    const failed = new AbortController();
+    const waiter = AbortSignal.any([signal, failed.signal]);
+    const outcomes = await Promise.allSettled(
+      [...unique.values()].map(async (layer) => {
+        const entries = await this.#parts.layers
+          .prepare(layer, {
+            signal: waiter,
+            onProgress: ({ bytesDone }) => progress.at(layer, bytesDone),
+          })
+          .catch((error: unknown) => {
+            failed.abort(error);
+            throw error;
+          });
+        progress.done(layer, entries);
+      }),
+    );
+    signal.throwIfAborted();
+    // The first to fail is the signal's reason; the rest failed because of it.
+    if (failed.signal.aborted) throw failed.signal.reason;
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") throw outcome.reason;
+    }
+  }
+
+  async #runRootJob(
+    directory: string,
+    image: RootImage,
+    { signal, treeLimits }: PullOptions,
+  ): Promise<RootJobResult> {
+    const { pool, layers, layout } = this.#parts;
+    const worker = await pool.take(signal, true);
+    try {
+      return await worker.run({
+        kind: "root",
+        directory,
+        tmp: join(layout.tmp, randomUUID()),
+        layers: image.layers.map(({ diffId }) => ({
+          diffId,
+          record: layers.path(diffId) ?? "",
+        })),
+        limits: treeLimits,
+        description: { reference: image.reference, config: image.config },
+      });
+    } finally {
+      worker.release();
+    }
+  }
+
+  async #publish(
+    hex: string,
+    directory: string,
+    image: RootImage,
+  ): Promise<void> {
+    const { layout, layers } = this.#parts;
+    await rename(directory, rootPath(layout, hex));
+    await layers.publish(image.layers.map(({ diffId }) => diffId));
+    await Promise.all([layout.roots, layout.layers].map(syncDirectory));
+  }
+
+  async #remove(directory: string): Promise<void> {
+    await this.#parts.janitor.run({ kind: "remove", paths: [directory] });
+  }
+}
+
+/** Adds up the progress of a pull's layers. */
+class ProgressSum {
+  readonly #report: (progress: PullProgress) => void;
+  readonly #bytesDone = new Map<RootLayer, number>();
+  readonly #bytes: number;
+  readonly #layers: number;
+  #layersDone = 0;
+  #entries = 0;
+
+  constructor(
+    layers: readonly RootLayer[],
+    report: (progress: PullProgress) => void,
+  ) {
+    this.#report = report;
+    this.#layers = layers.length;
+    this.#bytes = layers.reduce((sum, l) => sum + l.descriptor.sizeBytes, 0);
+  }
+
+  at(layer: RootLayer, bytesDone: number): void {
+    this.#bytesDone.set(layer, bytesDone);
+    let sum = 0;
+    for (const bytes of this.#bytesDone.values()) sum += bytes;
+    this.#report({
+      layers: this.#layers,
+      layersDone: this.#layersDone,
+      bytes: this.#bytes,
+      bytesDone: sum,
+      entries: this.#entries,
+    });
+  }
+
+  done(layer: RootLayer, entries: number): void {
+    this.#layersDone++;
+    this.#entries += entries;
+    this.at(layer, layer.descriptor.sizeBytes);
+  }
+}
+
+/** Makes the names in a directory durable (fsync(2) of the directory). */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

@@ -1,0 +1,89 @@
+import type { MessagePort } from "node:worker_threads";
+import type { ImageTreeLimits } from "../image-tree/index.js";
+import type { LayerDescriptor, LayerLimits } from "../layer/index.js";
+import type { StoredContent } from "./content-file-sink.js";
+import type { StoreLayout, StoreOwner } from "./store-layout.js";
+
+/** What holds for all jobs of one store. */
+export interface StoreSettings {
+  readonly layout: StoreLayout;
+  /** Owner of all entries; undefined where that is the process itself. */
+  readonly owner: StoreOwner | undefined;
+  /** The process's umask: a worker thread cannot change it. */
+  readonly umask: number;
+}
+
+/** Reads a layer: its files into the content store, its entries to `record`. */
+export interface LayerJob {
+  readonly kind: "layer";
+  readonly descriptor: LayerDescriptor;
+  readonly diffId: string;
+  readonly limits: LayerLimits;
+  readonly tmp: string;
+  readonly record: string;
+  /** Brings the blob's bytes. */
+  readonly chunks: MessagePort;
+}
+
+/** Replays layers and writes the root with its lock and image.json. */
+export interface RootJob {
+  readonly kind: "root";
+  /** Lowest first. */
+  readonly layers: readonly { diffId: string; record: string }[];
+  /** The root's folder below `tmp/`; made by the job. */
+  readonly directory: string;
+  readonly tmp: string;
+  readonly limits: ImageTreeLimits;
+  readonly description: RootJobDescription;
+}
+
+/** What image.json tells beside the totals. */
+export interface RootJobDescription {
+  readonly reference: string;
+  readonly config: unknown;
+}
+
+/** Removes trees below `tmp/`. */
+export interface RemoveJob {
+  readonly kind: "remove";
+  readonly paths: readonly string[];
+}
+
+/** Moves the files of a layer that no root links to into a trash folder. */
+export interface CollectJob {
+  readonly kind: "collect";
+  readonly diffId: string;
+  readonly record: string;
+  readonly trash: string;
+}
+
+/** Counts the content store, and moves what nothing refers to into the trash. */
+export interface AuditJob {
+  readonly kind: "audit";
+  readonly trash: string;
+}
+
+/** What a worker of a store can be asked to do. */
+export type StoreJob = LayerJob | RootJob | RemoveJob | CollectJob | AuditJob;
+
+/** What the jobs answer. */
+export interface StoreJobResults {
+  readonly layer: { readonly stored: StoredContent; readonly entries: number };
+  readonly root: RootJobResult;
+  readonly remove: undefined;
+  readonly collect: { readonly collected: StoredContent };
+  readonly audit: {
+    readonly present: StoredContent;
+    readonly collected: StoredContent;
+  };
+}
+
+/** The outcome of a root job; records of `incomplete` layers are useless. */
+export type RootJobResult =
+  | {
+      readonly outcome: "written";
+      readonly stored: StoredContent;
+      readonly sizeBytes: number;
+      readonly inodes: number;
+    }
+  | { readonly outcome: "incomplete"; readonly diffIds: readonly string[] };
