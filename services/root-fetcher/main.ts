@@ -1,0 +1,91 @@
+import { parseArgs } from "node:util";
+import { createKernelCalls } from "../../lib/kernel-calls/index.js";
+import { createLogger } from "../../lib/log/index.js";
+import { createMetrics, serveDiagnostics } from "../../lib/metrics/index.js";
+import {
+  aborted,
+  type ProgramContext,
+  runProgram,
+} from "../../lib/program/index.js";
+import { Code, StatusError } from "../../lib/status/index.js";
+import { readRootFetcherConfiguration } from "./configuration.js";
+import { createConfiguredImages } from "./configured-images.js";
+import { observedAcquire } from "./observed-acquire.js";
+import { openRootStore } from "./open-root-store.js";
+import { prefetchRoots } from "./prefetch-roots.js";
+import { RootFetcher } from "./root-fetcher.js";
+import { createRootFetcherMetrics } from "./root-fetcher-metrics.js";
+import { serveRootFetcher } from "./serve-root-fetcher-socket.js";
+
+await runProgram("berth-root-fetcher", main);
+
+async function main({ argv, signal }: ProgramContext): Promise<undefined> {
+  const options = parseOptions(argv);
+  const configuration = await readRootFetcherConfiguration(options.config);
+  if (options.checkOnly) return;
+
+  // Modes of what the store makes are stated in full; see contentMode.
+  process.umask(0o022);
+  const { level } = configuration.log;
+  const log = createLogger({ component: "root-fetcher", level });
+  const registry = createMetrics();
+  const metrics = createRootFetcherMetrics(registry);
+  const kernel = createKernelCalls(configuration.helper);
+
+  // The store's lock first: whoever has it may replace the socket.
+  const store = await openRootStore(configuration, { kernel, log, metrics });
+  const images = createConfiguredImages(configuration);
+  const { platform } = configuration;
+  const fetcher = new RootFetcher({ store, platform, ...images });
+  const acquire = observedAcquire(fetcher, { log, metrics });
+  const service = await serveRootFetcher({
+    path: configuration.socket,
+    mode: configuration.socketMode,
+    allowedUids: configuration.allowedUids ?? [0, process.geteuid?.() ?? 0],
+    maximumConnections: configuration.maximumConnections,
+    idleTimeoutMs: configuration.idleTimeout,
+    kernel,
+    acquire,
+    used: (hex) => fetcher.used(hex),
+  });
+  let isReady = false;
+  const diagnostics =
+    configuration.diagnostics === undefined
+      ? undefined
+      : await serveDiagnostics({
+          listen: configuration.diagnostics,
+          metrics: registry,
+          isReady: () => isReady && !signal.aborted,
+        });
+  log.info("Serving image roots", {
+    socket: configuration.socket,
+    roots: store.roots().length,
+    diagnostics: diagnostics?.address,
+  });
+  await prefetchRoots(configuration.prefetch, { acquire, log, signal });
+  isReady = true;
+
+  await aborted(signal);
+  // Clients first, so that no pull is begun for them any more.
+  await service.stop();
+  await store.close();
+  await images.close();
+  await diagnostics?.stop();
+}
+
+function parseOptions(argv: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      config: { type: "string" },
+      "check-config": { type: "boolean", default: false },
+    },
+  });
+  if (values.config === undefined) {
+    throw new StatusError(
+      Code.InvalidArgument,
+      "usage: root-fetcher --config=FILE [--check-config]",
+    );
+  }
+  return { config: values.config, checkOnly: values["check-config"] };
+}

@@ -1,0 +1,106 @@
+import {
+  hashOfOciDigest,
+  type ImageReference,
+  type Platform,
+  parseImageReference,
+  type RegistryReference,
+} from "../../lib/image/index.js";
+import type { ImageResolver, ImageSource } from "../../lib/registry/index.js";
+import type {
+  PullProgress,
+  RootImage,
+  RootLease,
+  RootStore,
+} from "../../lib/root-store/index.js";
+import { Code, StatusError, wrap } from "../../lib/status/index.js";
+
+/** What a root fetcher is made of. */
+export interface RootFetcherOptions {
+  readonly store: RootStore;
+  readonly resolver: ImageResolver;
+  readonly source: ImageSource;
+  /** Chooses from an index. */
+  readonly platform: Platform;
+}
+
+/** What an acquirer tells. */
+export interface FetchRootOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((progress: PullProgress) => void) | undefined;
+}
+
+/**
+ * Leases image roots by image reference: the store's root where there is one,
+ * else pulled from the registry.
+ */
+export class RootFetcher {
+  readonly #options: RootFetcherOptions;
+
+  constructor(options: RootFetcherOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Leases the root of an image that is named with its digest. Throws
+   * InvalidArgument for any other reference, and what RootStore.acquire throws.
+   */
+  async acquire(text: string, options: FetchRootOptions): Promise<RootLease> {
+    const reference = parseReference(text);
+    try {
+      return await this.#options.store.acquire(
+        hashOfOciDigest(reference.digest),
+        {
+          ...options,
+          image: (signal) => this.#find(reference, signal),
+        },
+      );
+    } catch (error) {
+      throw wrap(error, `Failed to make the root of image "${reference}"`);
+    }
+  }
+
+  /** Notes the use of the root with these 64 hexadecimal digits. */
+  used(hex: string): void {
+    this.#options.store.touch(hex);
+  }
+
+  async #find(
+    reference: RegistryReference,
+    signal: AbortSignal,
+  ): Promise<RootImage> {
+    const { resolver, source, platform } = this.#options;
+    const image = await resolver.resolve(reference, platform, { signal });
+    if (image.manifestDigest !== reference.digest) {
+      throw new StatusError(
+        Code.InvalidArgument,
+        `Digest must be that of a manifest, not of an index: use ${image.manifestDigest} for this platform`,
+      );
+    }
+    return {
+      reference: reference.toString(),
+      config: image.config,
+      layers: image.manifest.layers.map((descriptor, index) => ({
+        diffId: image.config.diffIds[index] ?? "",
+        descriptor,
+        open: (ended) =>
+          source.openBlob(image.reference, descriptor, { signal: ended }),
+      })),
+    };
+  }
+}
+
+function parseReference(
+  text: string,
+): RegistryReference & { digest: NonNullable<RegistryReference["digest"]> } {
+  const reference: ImageReference = parseImageReference(text, {
+    requireDigest: true,
+  });
+  if (reference.kind !== "registry" || reference.digest === undefined) {
+    throw new StatusError(
+      Code.InvalidArgument,
+      "Image reference must name a registry and a digest",
+    );
+  }
+  // The digest was checked; methods of the class need the object itself.
+  return reference as ReturnType<typeof parseReference>;
+}
