@@ -1,13 +1,12 @@
-import { parseArgs } from "node:util";
 import { createKernelCalls } from "../../lib/kernel-calls/index.js";
 import { createLogger } from "../../lib/log/index.js";
 import { createMetrics, serveDiagnostics } from "../../lib/metrics/index.js";
 import {
   aborted,
   type ProgramContext,
+  parseServiceArguments,
   runProgram,
 } from "../../lib/program/index.js";
-import { Code, StatusError } from "../../lib/status/index.js";
 import { readRootFetcherConfiguration } from "./configuration.js";
 import { createConfiguredImages } from "./configured-images.js";
 import { observedAcquire } from "./observed-acquire.js";
@@ -20,8 +19,15 @@ import { serveRootFetcher } from "./serve-root-fetcher-socket.js";
 await runProgram("berth-root-fetcher", main);
 
 async function main({ argv, signal }: ProgramContext): Promise<undefined> {
-  const options = parseOptions(argv);
-  const configuration = await readRootFetcherConfiguration(options.config);
+  const options = parseServiceArguments(argv, {
+    name: "berth-root-fetcher",
+    summary:
+      "Makes image roots on this machine, for berth-exec to run actions in.",
+  });
+  if (options === undefined) return;
+  const configuration = await readRootFetcherConfiguration(
+    options.configuration,
+  );
   if (options.checkOnly) return;
 
   // Modes of what the store makes are stated in full; see contentMode.
@@ -71,21 +77,4 @@ async function main({ argv, signal }: ProgramContext): Promise<undefined> {
   await store.close();
   await images.close();
   await diagnostics?.stop();
-}
-
-function parseOptions(argv: readonly string[]) {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      config: { type: "string" },
-      "check-config": { type: "boolean", default: false },
-    },
-  });
-  if (values.config === undefined) {
-    throw new StatusError(
-      Code.InvalidArgument,
-      "usage: root-fetcher --config=FILE [--check-config]",
-    );
-  }
-  return { config: values.config, checkOnly: values["check-config"] };
 }

@@ -16,8 +16,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { berthExec } from "../fixtures/berth-exec.js";
 import type { ChildServer } from "../fixtures/child-server.js";
-import { startDockerRegistry } from "../fixtures/docker-registry.js";
 import { describeFolder } from "../fixtures/describe-tree.js";
+import { startDockerRegistry } from "../fixtures/docker-registry.js";
 import { eventually } from "../fixtures/eventually.js";
 import { readHostileCases } from "../fixtures/hostile-cases.js";
 import {
