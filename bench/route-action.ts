@@ -55,7 +55,10 @@ export async function benchRouteAction(): Promise<BenchRow[]> {
     await pushTestImage(registry.host, "tool", { image });
     const reference = `${registry.host}/tool@${image.digest}`;
     const cas = await startCas(children);
-    const router = await startRouter({ folder, cas, children });
+    const router = await startRouter({
+      ...{ folder, cas, children },
+      registry: registry.host,
+    });
     const client = new ActionRouterClient(
       router.address,
       channelCredentials(),
@@ -126,6 +129,7 @@ async function startCas(children: ChildProcess[]): Promise<string> {
 async function startRouter(parts: {
   folder: string;
   cas: string;
+  registry: string;
   children: ChildProcess[];
 }): Promise<{ address: string; pid: number }> {
   const path = join(parts.folder, "router.json");
@@ -135,6 +139,7 @@ async function startRouter(parts: {
     prefix: "",
     cas: { address: parts.cas },
     helper: ["/berth/berth-exec"],
+    images: [`${parts.registry}/*`],
   };
   const configuration = { listen: address, diagnostics, instances: [instance] };
   writeFileSync(path, JSON.stringify(configuration));

@@ -44,6 +44,12 @@ const instance = z.strictObject({
   source: z.literal("registry").default("registry"),
   /** Names of the platform property that names the image. */
   imageProperties: z.array(z.string()).default(["container-image"]),
+  /**
+   * What may be named: patterns such as "docker.io/library/*", or "any". Not
+   * given: every registry with a full host name, and those listed above;
+   * never this machine or its network by their names or addresses.
+   */
+  images: z.union([z.literal("any"), z.array(z.string())]).optional(),
   /** berth-exec on the worker, and its first arguments. */
   helper: z.array(z.string()),
   tags: tags.default({ policy: "reject" }),

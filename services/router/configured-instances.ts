@@ -7,12 +7,14 @@ import {
 import { readConfiguration } from "../../lib/configuration/index.js";
 import { parseInstanceName } from "../../lib/digest/index.js";
 import {
+  createImagePolicy,
   parseImageReference,
   parseOciDigest,
   parsePlatform,
 } from "../../lib/image/index.js";
 import type { ImageResolver } from "../../lib/registry/index.js";
 import {
+  type CheckImage,
   createCommandReader,
   createCommandWriter,
   createRoutePipeline,
@@ -57,7 +59,7 @@ export async function createConfiguredInstances(
       const cas = new GrpcContentAddressableStorage(open);
       const prefix = parseInstanceName(instance.prefix);
       if (!probes.has(key)) probes.set(key, { cas, instanceName: prefix });
-      const settings = await routeSettingsOf(instance);
+      const settings = await routeSettingsOf(instance, configuration);
       instances.push({
         prefix,
         ...createParts(settings, { ...parts, cas, configuration }),
@@ -117,10 +119,11 @@ async function createClients({
 
 async function routeSettingsOf(
   instance: InstanceConfiguration,
+  { registries }: RouterConfiguration,
 ): Promise<RouteSettings> {
   return {
     imageProperties: instance.imageProperties,
-    checkImage: () => {},
+    checkImage: checkImageOf(instance, registries),
     tags: await readTagPolicy(instance.tags),
     defaultPlatform: parsePlatform(instance.defaultPlatform),
     noImage: instance.noImage,
@@ -133,6 +136,18 @@ async function routeSettingsOf(
     networks: instance.networks,
     properties: new Map(Object.entries(instance.properties)),
   };
+}
+
+function checkImageOf(
+  { prefix, images }: InstanceConfiguration,
+  registries: RouterConfiguration["registries"],
+): CheckImage {
+  if (images === "any") return () => {};
+  const listed = Object.keys(registries).map((host) => `${host}/**`);
+  const policy = createImagePolicy([
+    { instanceNamePrefix: prefix, images: images ?? ["**", ...listed] },
+  ]);
+  return (reference, instanceName) => policy.check(instanceName, reference);
 }
 
 /** Keys are read as references, so that any spelling of a tag pins it. */

@@ -95,6 +95,8 @@ export function localConfiguration(
             installation.helper,
             `--config=${join(paths.configuration, "exec.toml")}`,
           ],
+          // Whoever uses this machine's engine may use its network as well.
+          images: "any",
           tags: { policy: settings.tags },
           noImage: settings.noImage,
           network: settings.network,

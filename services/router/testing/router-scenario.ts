@@ -63,6 +63,7 @@ export async function startRouterScenario(
             prefix: "",
             cas: { address: casServer.address },
             helper: ["/berth/berth-exec"],
+            images: "any",
             ...options.instance,
           },
         ],
