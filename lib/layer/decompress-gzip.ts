@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createGunzip, type Gunzip } from "node:zlib";
-import { Code, StatusError } from "../status/index.js";
+import { Code, StatusError, toStatusError } from "../status/index.js";
 
 /**
  * Node's 16 KiB halve the throughput: each chunk is a trip to another thread
@@ -52,7 +52,7 @@ async function feed(
       if (!stream.destroyed && !stream.write(chunk)) await drained(stream);
     }
   } catch (error) {
-    stream.destroy(error instanceof Error ? error : new Error(String(error)));
+    stream.destroy(toStatusError(error));
   }
 }
 
@@ -71,15 +71,17 @@ async function drained(stream: Gunzip): Promise<void> {
   }
 }
 
-function convert(error: unknown): unknown {
+function convert(error: unknown): StatusError {
+  const converted = toStatusError(error);
+  if (converted === error) return converted; // the source's
+  const { cause, message } = converted;
   // zlib's codes: Z_DATA_ERROR, Z_BUF_ERROR for a truncated stream, …
-  const code =
-    error instanceof Error && "code" in error ? String(error.code) : "";
-  if (!code.startsWith("Z_")) return error;
-  const { message } = error as Error; // has a code, so it is one
+  const isObject = typeof cause === "object" && cause !== null;
+  const code = isObject && "code" in cause ? String(cause.code) : "";
+  if (!code.startsWith("Z_")) return converted;
   return new StatusError(
     code === "Z_MEM_ERROR" ? Code.ResourceExhausted : Code.InvalidArgument,
     `Failed to decompress gzip: ${message}`,
-    { cause: error },
+    { cause },
   );
 }

@@ -1,4 +1,5 @@
-import { Code, StatusError } from "../status/index.js";
+import type { DCtx } from "zstd-napi/binding.js";
+import { Code, StatusError, toStatusError } from "../status/index.js";
 
 const chunkBytes = 2 ** 20;
 
@@ -25,22 +26,28 @@ export async function* decompressZstd(
     const chunk = await next();
     if (chunk === undefined) break;
     let input = chunk;
-    let produced = 0;
-    // A full output says that there may be more, with or without input.
-    while (input.length > 0 || produced === output.length) {
-      let hint: number;
-      let consumed: number;
-      try {
-        [hint, produced, consumed] = context.decompressStream(output, input);
-      } catch (error) {
-        throw malformed(error instanceof Error ? error.message : "", error);
-      }
+    let isFull = false;
+    // A full output says that more may follow without further input, unless
+    // the frame is complete: a call after that would begin the next one.
+    while (input.length > 0 || (isFull && isWithinFrame)) {
+      const { hint, produced, consumed } = step(context, output, input);
       isWithinFrame = hint !== 0;
+      isFull = produced === output.length;
       input = input.subarray(consumed);
       if (produced > 0) yield output.subarray(0, produced);
     }
   }
   if (isWithinFrame) throw malformed("unexpected end of blob");
+}
+
+function step(context: DCtx, output: Buffer, input: Uint8Array) {
+  try {
+    const result = context.decompressStream(output, input);
+    const [hint, produced, consumed] = result;
+    return { hint, produced, consumed };
+  } catch (error) {
+    throw malformed(toStatusError(error).message, error);
+  }
 }
 
 // Loaded when first needed: it is an optional dependency, with native code.
