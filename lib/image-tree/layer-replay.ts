@@ -35,6 +35,9 @@ export class LayerReplay {
   #linkGroups = 0;
   #pendingLinks: Place[] = [];
   #specials: Place[] = [];
+  /** Where the last entry went, until a directory or link is removed. */
+  #lastParent: MutableDirectory | undefined;
+  #lastParentPath = "";
 
   constructor(limits: ImageTreeLimits) {
     this.#limits = limits;
@@ -44,6 +47,7 @@ export class LayerReplay {
   /** The next layer. Throws naming layer and entry; then all is undefined. */
   apply(layer: Layer): void {
     this.#layer++;
+    this.#lastParent = undefined;
     let current = "";
     try {
       for (const entry of layer.entries) {
@@ -114,12 +118,17 @@ export class LayerReplay {
     const place = this.#open(entry.path);
     const layer = this.#layer;
     switch (entry.type) {
-      case "file": {
-        const { type, sha256, sizeBytes, mode, mtimeSeconds } = entry;
-        const content = { type, sha256, sizeBytes, mode, mtimeSeconds };
-        this.#set(place, { ...content, linkGroup: undefined, layer });
+      case "file":
+        this.#set(place, {
+          type: entry.type,
+          sha256: entry.sha256,
+          sizeBytes: entry.sizeBytes,
+          mode: entry.mode,
+          mtimeSeconds: entry.mtimeSeconds,
+          linkGroup: undefined,
+          layer,
+        });
         return;
-      }
       case "symlink":
         this.#set(place, { type: entry.type, target: entry.target, layer });
         return;
@@ -208,19 +217,29 @@ export class LayerReplay {
 
   /** Where an entry goes; directories on the way are made. */
   #open(path: string): Place {
-    const { parentPath, name } = split(path);
-    const resolved = this.#resolver.resolve(parentPath);
-    const parent = this.#resolver.open(resolved, this.#layer, () => {
-      this.#count(1);
-      return createDirectory(this.#layer);
-    });
+    const slash = path.lastIndexOf("/");
+    const name = path.slice(slash + 1);
+    const parentPath = path.slice(0, Math.max(0, slash));
+    let parent = this.#lastParent;
+    // Archives list a directory's entries one after the other.
+    if (parent === undefined || parentPath !== this.#lastParentPath) {
+      const resolved = this.#resolver.resolve(parentPath);
+      parent = this.#resolver.open(resolved, this.#layer, () => {
+        this.#count(1);
+        return createDirectory(this.#layer);
+      });
+      this.#lastParent = parent;
+      this.#lastParentPath = parentPath;
+    }
     return { parent, name, node: parent.children.get(name) };
   }
 
   /** What is at a path; its last component is not followed. */
   #find(path: string): Place {
     if (path === "") return { parent: this.root, name: "", node: this.root };
-    const { parentPath, name } = split(path);
+    const slash = path.lastIndexOf("/");
+    const name = path.slice(slash + 1);
+    const parentPath = path.slice(0, Math.max(0, slash));
     const parent = this.#resolver.find(this.#resolver.resolve(parentPath));
     const node = parent?.children.get(name);
     return { parent: parent ?? this.root, name, node };
@@ -235,6 +254,8 @@ export class LayerReplay {
 
   #remove({ parent, name, node }: Place): void {
     if (node === undefined || !parent.children.delete(name)) return;
+    // Paths may lead elsewhere now.
+    if (node.type !== "file") this.#lastParent = undefined;
     this.#count(-countNodes(node));
   }
 
@@ -247,13 +268,6 @@ export class LayerReplay {
       );
     }
   }
-}
-
-function split(path: string): { parentPath: string; name: string } {
-  const slash = path.lastIndexOf("/");
-  return slash === -1
-    ? { parentPath: "", name: path }
-    : { parentPath: path.slice(0, slash), name: path.slice(slash + 1) };
 }
 
 function countNodes(node: MutableNode): number {
