@@ -1,0 +1,116 @@
+// Proves that nothing of ours that is killed leaves anything behind, and that
+// actions under way do not notice what they need no more.
+import { execFile, execFileSync } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { type Berth, startBerth } from "../fixtures/berth.js";
+import type { ChildServer } from "../fixtures/child-server.js";
+import { type PushedImage, pushDemoImage } from "../fixtures/demo-image.js";
+import { startDockerRegistry } from "../fixtures/docker-registry.js";
+import { projectFolder } from "../fixtures/project-folder.js";
+
+let registry: ChildServer;
+let image: PushedImage;
+let berth: Berth;
+
+beforeAll(async () => {
+  registry = await startDockerRegistry();
+  image = pushDemoImage(registry.host);
+  berth = await startBerth();
+  await berth.run(image.pinned, "--", "true"); // pulls
+}, 300_000);
+
+afterAll(async () => {
+  await berth.stop();
+  await registry.stop();
+});
+
+/** Processes whose command line holds a text, by id. */
+function processesWith(text: string): number[] {
+  return execFileSync("ps", ["-e", "-o", "pid=,args="], { encoding: "utf8" })
+    .split("\n")
+    .filter((line) => line.includes(text))
+    .map((line) => Number.parseInt(line, 10));
+}
+
+/** Waits until something holds; it is asked every 20 ms, for 10 s. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !holds(); i++) await sleep(20);
+  expect(holds()).toBe(true);
+}
+
+function rootIsLeased(): boolean {
+  const digest = image.pinned.slice(image.pinned.indexOf("sha256:") + 7);
+  const lock = `${berth.state}/store/roots/${digest}/lock`;
+  try {
+    execFileSync("flock", ["--exclusive", "--nonblock", lock, "true"]);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+test("a killed root fetcher: actions finish, and new ones work", async () => {
+  const running = berth.run(
+    image.pinned,
+    "--",
+    "sh",
+    "-c",
+    "sleep 3.71; echo a",
+  );
+  await until(() => processesWith("sleep 3.71").length > 0);
+  expect(rootIsLeased()).toBe(true);
+  process.kill(berth.pidOf("root-fetcher"), "SIGKILL");
+  expect(await berth.run(image.pinned, "--", "echo", "b")).toMatchObject({
+    status: 0,
+    stdout: "b\n",
+  });
+  expect(await running).toMatchObject({ status: 0, stdout: "a\n" });
+  await until(() => berth.lines.some((line) => line.includes("starts again")));
+  expect(rootIsLeased()).toBe(false);
+}, 60_000);
+
+test("a killed helper: nothing of the action stays, the lease is free", async () => {
+  const running = berth.run(
+    image.pinned,
+    ...["--", "sh", "-c", "setsid sleep 7654 & sleep 7655"],
+  );
+  await until(() => processesWith("sleep 7654").length > 0);
+  const helpers = processesWith("berth-exec").filter((pid) =>
+    processesWith("sleep 7655").includes(pid),
+  );
+  expect(helpers.length).toBeGreaterThan(0);
+  process.kill(Math.min(...helpers), "SIGKILL");
+  await until(
+    () =>
+      processesWith("sleep 7654").length === 0 &&
+      processesWith("sleep 7655").length === 0,
+  );
+  await until(() => !rootIsLeased());
+  expect((await running).status).not.toBe(0);
+}, 60_000);
+
+test("a client that leaves ends its action", async () => {
+  const client = execFile(`${projectFolder}/bin/berth`, [
+    ...["run", "--engine", berth.address, "--state", berth.state],
+    ...[image.pinned, "--", "sleep", "7656"],
+  ]);
+  await until(() => processesWith("sleep 7656").length > 1);
+  client.kill("SIGKILL");
+  await until(() => processesWith("sleep 7656").length === 0);
+}, 60_000);
+
+test("a killed engine: actions end with it, and it comes back", async () => {
+  const running = berth.run(image.pinned, "--", "sleep", "7657");
+  await until(() => processesWith("sleep 7657").length > 1);
+  process.kill(berth.pidOf("engine"), "SIGKILL");
+  expect((await running).status).toBe(125);
+  await until(() => processesWith("sleep 7657").length === 0);
+  await until(
+    () => berth.lines.filter((line) => line.includes("Serving")).length > 2,
+  );
+  expect(await berth.run(image.pinned, "--", "echo", "c")).toMatchObject({
+    status: 0,
+    stdout: "c\n",
+  });
+}, 60_000);
