@@ -25,11 +25,11 @@ afterAll(async () => {
   await registry.stop();
 });
 
-/** Processes whose command line holds a text, by id. */
+/** Processes of actions whose command line holds a text, by id. */
 function processesWith(text: string): number[] {
   return execFileSync("ps", ["-e", "-o", "pid=,args="], { encoding: "utf8" })
     .split("\n")
-    .filter((line) => line.includes(text))
+    .filter((line) => line.includes(text) && !line.includes(" run --engine "))
     .map((line) => Number.parseInt(line, 10));
 }
 
@@ -58,8 +58,8 @@ test("a killed root fetcher: actions finish, and new ones work", async () => {
     "-c",
     "sleep 3.71; echo a",
   );
-  await until(() => processesWith("sleep 3.71").length > 0);
-  expect(rootIsLeased()).toBe(true);
+  await until(() => processesWith("sleep 3.71").length > 1);
+  await until(rootIsLeased);
   process.kill(berth.pidOf("root-fetcher"), "SIGKILL");
   expect(await berth.run(image.pinned, "--", "echo", "b")).toMatchObject({
     status: 0,
@@ -75,7 +75,8 @@ test("a killed helper: nothing of the action stays, the lease is free", async ()
     image.pinned,
     ...["--", "sh", "-c", "setsid sleep 7654 & sleep 7655"],
   );
-  await until(() => processesWith("sleep 7654").length > 0);
+  await until(() => processesWith("setsid sleep 7654").length > 1);
+  await until(rootIsLeased);
   const helpers = processesWith("berth-exec").filter((pid) =>
     processesWith("sleep 7655").includes(pid),
   );
