@@ -13,18 +13,18 @@ import {
   serveGrpc,
 } from "../../lib/grpc/index.js";
 import { createActionCacheService } from "./action-cache-service.js";
-import { executeAction } from "./action-executor.js";
-import { ActionQueue } from "./action-queue.js";
 import { createCasReader } from "./cas-reader.js";
 import { CompletenessCheckingActionCache } from "./completeness-checking-action-cache.js";
 import type { EngineConfiguration } from "./configuration.js";
-import { createDirectActionRouting } from "./direct-action-routing.js";
-import { createEngineMetrics } from "./engine-metrics.js";
 import { createExecutionServices } from "./execution-service.js";
-import { FileBuildDirectories } from "./file-build-directories.js";
-import { createGrpcActionRouting } from "./grpc-action-routing.js";
-import { ProgramIdentity } from "./program-identity.js";
-import { Scheduler } from "./scheduler.js";
+import { executeAction } from "./runner/action-executor.js";
+import { FileBuildDirectories } from "./runner/file-build-directories.js";
+import { ProgramIdentity } from "./runner/program-identity.js";
+import { ActionQueue } from "./scheduling/action-queue.js";
+import { createDirectActionRouting } from "./scheduling/direct-action-routing.js";
+import { createEngineMetrics } from "./scheduling/engine-metrics.js";
+import { createGrpcActionRouting } from "./scheduling/grpc-action-routing.js";
+import { Scheduler } from "./scheduling/scheduler.js";
 
 /** A running engine. */
 export interface Engine {
@@ -95,6 +95,7 @@ export async function createEngine(
         maximumTimeoutMs: configuration.timeout.maximum,
         maximumOutputBytes: configuration.maximumOutputSize,
         workerName: hostname(),
+        sink,
       }),
     sink,
   });

@@ -27,8 +27,8 @@ import {
 } from "../../lib/grpc/index.js";
 import { Code, StatusError } from "../../lib/status/index.js";
 import { withInlineContents } from "./inline-contents.js";
-import type { Operation } from "./operation.js";
-import type { Scheduler } from "./scheduler.js";
+import type { Operation } from "./scheduling/operation.js";
+import type { Scheduler } from "./scheduling/scheduler.js";
 
 /** The header in which clients say what they build (REAPI, RequestMetadata). */
 const requestMetadataHeader =

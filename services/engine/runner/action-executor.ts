@@ -9,11 +9,11 @@ import type { Timestamp } from "#proto/google/protobuf/timestamp.js";
 import type {
   CasContext,
   FileContentAddressableStorage,
-} from "../../lib/cas/index.js";
-import { Digest, type InstanceName } from "../../lib/digest/index.js";
-import { Code, StatusError } from "../../lib/status/index.js";
-import type { RoutedAction } from "./action-routing.js";
-import type { CasReader } from "./cas-reader.js";
+} from "../../../lib/cas/index.js";
+import { Digest, type InstanceName } from "../../../lib/digest/index.js";
+import { Code, StatusError } from "../../../lib/status/index.js";
+import type { CasReader } from "../cas-reader.js";
+import type { RoutedAction } from "../scheduling/action-routing.js";
 import type {
   BuildDirectory,
   FileBuildDirectories,
@@ -48,6 +48,8 @@ export interface ActionExecutorOptions {
   readonly maximumOutputBytes: number;
   /** Told to clients as the worker that executed. */
   readonly workerName: string;
+  /** Takes errors that do not concern the client. */
+  readonly sink: (error: unknown) => void;
 }
 
 /** One execution. */
@@ -114,7 +116,8 @@ export async function executeAction(
     );
   } finally {
     unpin();
-    await options.buildDirectories.remove(directory);
+    // What cannot be removed is ours to look at, and not the action's fault.
+    await options.buildDirectories.remove(directory).catch(options.sink);
   }
 }
 

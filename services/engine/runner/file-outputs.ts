@@ -16,13 +16,13 @@ import {
   OutputSymlink,
   type SymlinkNode,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import type { FileContentAddressableStorage } from "../../lib/cas/index.js";
+import type { FileContentAddressableStorage } from "../../../lib/cas/index.js";
 import {
   type EncodedDirectory,
   encodeDirectory,
   encodeTree,
-} from "../../lib/merkle-tree/index.js";
-import { Code, StatusError } from "../../lib/status/index.js";
+} from "../../../lib/merkle-tree/index.js";
+import { Code, StatusError } from "../../../lib/status/index.js";
 import type { FileOutputStorer } from "./file-output-storer.js";
 import type { CommandPaths, OutputPath } from "./output-paths.js";
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { durationBuckets } from "../../lib/metrics/index.js";
+import { durationBuckets } from "../../../lib/metrics/index.js";
 
 /** What the engine counts. */
 export interface EngineMetrics {

@@ -6,8 +6,8 @@ import {
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import type { Operation as OperationMessage } from "#proto/google/longrunning/operations.js";
 import type { Any } from "#proto/google/protobuf/any.js";
-import type { Digest } from "../../lib/digest/index.js";
-import { Code, StatusError } from "../../lib/status/index.js";
+import type { Digest } from "../../../lib/digest/index.js";
+import { Code, StatusError } from "../../../lib/status/index.js";
 
 const anyPrefix = "type.googleapis.com/build.bazel.remote.execution.v2.";
 

@@ -1,5 +1,5 @@
 import type { Platform } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import { Code, StatusError } from "../../lib/status/index.js";
+import { Code, StatusError } from "../../../lib/status/index.js";
 
 /** Values per property that this machine has; "*" stands for any. */
 export type WorkerPlatform = Readonly<Record<string, readonly string[]>>;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Code, StatusError } from "../../lib/status/index.js";
+import { Code, StatusError } from "../../../lib/status/index.js";
 
 /** As whom a program runs, and how its end is made certain. */
 export interface ChosenIdentity {

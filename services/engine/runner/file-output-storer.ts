@@ -10,9 +10,9 @@ import {
   type Stats,
 } from "node:fs";
 import { copyFile, open, rm } from "node:fs/promises";
-import type { FileContentAddressableStorage } from "../../lib/cas/index.js";
-import { Digest } from "../../lib/digest/index.js";
-import { Code, StatusError, toStatusError } from "../../lib/status/index.js";
+import type { FileContentAddressableStorage } from "../../../lib/cas/index.js";
+import { Digest } from "../../../lib/digest/index.js";
+import { Code, StatusError, toStatusError } from "../../../lib/status/index.js";
 
 /** Files up to this size go through memory: safe whoever has them open. */
 const smallBytes = 256 * 1024;

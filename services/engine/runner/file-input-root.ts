@@ -1,10 +1,10 @@
 import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import type { FileContentAddressableStorage } from "../../lib/cas/index.js";
-import type { Digest } from "../../lib/digest/index.js";
-import { Code, StatusError } from "../../lib/status/index.js";
+import type { FileContentAddressableStorage } from "../../../lib/cas/index.js";
+import type { Digest } from "../../../lib/digest/index.js";
+import { Code, StatusError } from "../../../lib/status/index.js";
+import { missingBlobsError } from "../missing-blobs.js";
 import type { InputRoot } from "./input-root.js";
-import { missingBlobsError } from "./missing-blobs.js";
 
 /** Entries made before other work gets its turn: about 5 ms. */
 const entriesPerTurn = 400;

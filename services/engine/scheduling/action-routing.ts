@@ -2,7 +2,7 @@ import type {
   Action,
   RequestMetadata,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import type { Digest, InstanceName } from "../../lib/digest/index.js";
+import type { Digest, InstanceName } from "../../../lib/digest/index.js";
 
 /** An action that a client wants executed. */
 export interface RoutingRequest {

@@ -1,5 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { Code, StatusError, tryParseCodeName } from "../../lib/status/index.js";
+import {
+  Code,
+  StatusError,
+  tryParseCodeName,
+} from "../../../lib/status/index.js";
 
 /** A program to run, and under which limits. */
 export interface Program {

@@ -7,10 +7,10 @@ import type {
   RouteActionResponse,
 } from "#proto/buildbarn/remoteactionrouter/remoteactionrouter.js";
 import type { Any } from "#proto/google/protobuf/any.js";
-import { Digest } from "../../lib/digest/index.js";
-import { callUnary } from "../../lib/grpc/index.js";
-import { compareNames } from "../../lib/merkle-tree/index.js";
-import { Code, StatusError } from "../../lib/status/index.js";
+import { Digest } from "../../../lib/digest/index.js";
+import { callUnary } from "../../../lib/grpc/index.js";
+import { compareNames } from "../../../lib/merkle-tree/index.js";
+import { Code, StatusError } from "../../../lib/status/index.js";
 import type {
   ActionRouting,
   RoutedAction,

@@ -1,8 +1,8 @@
-import type { CasContext } from "../../lib/cas/index.js";
-import { Digest } from "../../lib/digest/index.js";
-import { Code, StatusError } from "../../lib/status/index.js";
-import type { CasReader } from "./cas-reader.js";
-import { missingBlobsError } from "./missing-blobs.js";
+import type { CasContext } from "../../../lib/cas/index.js";
+import { Digest } from "../../../lib/digest/index.js";
+import { Code, StatusError } from "../../../lib/status/index.js";
+import type { CasReader } from "../cas-reader.js";
+import { missingBlobsError } from "../missing-blobs.js";
 
 /** An input root laid out flat, a directory always before what is in it. */
 export interface InputRoot {

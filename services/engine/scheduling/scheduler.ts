@@ -5,20 +5,20 @@ import {
   ExecuteResponse,
   type RequestMetadata,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import type { ActionCache } from "../../lib/action-cache/index.js";
-import type { CasContext } from "../../lib/cas/index.js";
-import type { Digest, InstanceName } from "../../lib/digest/index.js";
-import { statusToProto } from "../../lib/grpc/index.js";
+import type { ActionCache } from "../../../lib/action-cache/index.js";
+import type { CasContext } from "../../../lib/cas/index.js";
+import type { Digest, InstanceName } from "../../../lib/digest/index.js";
+import { statusToProto } from "../../../lib/grpc/index.js";
 import {
   Code,
   StatusError,
   toStatusError,
   wrap,
-} from "../../lib/status/index.js";
-import type { Executed, Execution } from "./action-executor.js";
+} from "../../../lib/status/index.js";
+import type { CasReader } from "../cas-reader.js";
+import type { Executed, Execution } from "../runner/action-executor.js";
 import type { ActionQueue } from "./action-queue.js";
 import type { ActionRouting, RoutedAction } from "./action-routing.js";
-import type { CasReader } from "./cas-reader.js";
 import type { EngineMetrics } from "./engine-metrics.js";
 import { Operation, type OperationTimes } from "./operation.js";
 import { checkPlatform, type WorkerPlatform } from "./worker-platform.js";

@@ -1,6 +1,6 @@
-import { Digest } from "../../lib/digest/index.js";
+import { Digest } from "../../../lib/digest/index.js";
+import type { CasReader } from "../cas-reader.js";
 import type { ActionRouting } from "./action-routing.js";
-import type { CasReader } from "./cas-reader.js";
 
 /**
  * Routing without a router: actions are executed as they are. A platform that

@@ -2,7 +2,7 @@ import {
   type Command,
   Command_OutputDirectoryFormat,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import { resolveInputRootPath } from "../../lib/merkle-tree/index.js";
+import { resolveInputRootPath } from "../../../lib/merkle-tree/index.js";
 
 /** An output that a command names. */
 export interface OutputPath {

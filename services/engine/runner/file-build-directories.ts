@@ -9,7 +9,7 @@ import {
   unlinkSync,
 } from "node:fs";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import { wrap } from "../../lib/status/index.js";
+import { wrap } from "../../../lib/status/index.js";
 import { makeOpenDirectory } from "./file-input-root.js";
 
 /** Entries removed before other work gets its turn. */

@@ -1,0 +1,218 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Metadata } from "@grpc/grpc-js";
+import {
+  Action,
+  ActionCacheClient,
+  Command,
+  ExecuteOperationMetadata,
+  ExecuteRequest,
+  ExecuteResponse,
+  ExecutionClient,
+  type ExecutionStage_Value,
+} from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import type { Operation } from "#proto/google/longrunning/operations.js";
+import { OperationsClient } from "#proto/google/longrunning/operations.js";
+import {
+  createGrpcCasClients,
+  GrpcContentAddressableStorage,
+} from "../../../lib/cas/index.js";
+import { Digest, parseInstanceName } from "../../../lib/digest/index.js";
+import {
+  callServerStream,
+  channelCredentials,
+  channelOptions,
+} from "../../../lib/grpc/index.js";
+import { encodeDirectory } from "../../../lib/merkle-tree/index.js";
+import { createMetrics } from "../../../lib/metrics/index.js";
+import { engineConfigurationSchema } from "../configuration.js";
+import { createEngine, type Engine } from "../create-engine.js";
+
+/** Input files by path: content, or what else it is. */
+export type Inputs = Readonly<
+  Record<
+    string,
+    string | { readonly program: string } | { readonly symlink: string }
+  >
+>;
+
+/** An action to be executed. */
+export interface ActionSpec {
+  readonly command: Partial<Command>;
+  readonly inputs?: Inputs;
+  readonly action?: Partial<Action>;
+}
+
+/** What the client saw of an execution. */
+export interface Seen {
+  readonly stages: readonly ExecutionStage_Value[];
+  readonly response: ExecuteResponse;
+  readonly name: string;
+}
+
+const context = { instanceName: parseInstanceName("") };
+
+/** A shell command with the environment that one needs. */
+export function shell(script: string, more: Partial<Command> = {}) {
+  return {
+    arguments: ["/bin/sh", "-c", script],
+    environmentVariables: [{ name: "PATH", value: "/bin:/usr/bin" }],
+    ...more,
+  };
+}
+
+/** An engine in this process, and its clients over real gRPC. */
+export class EngineScenario {
+  readonly directory: string;
+  readonly engine: Engine;
+  readonly cas: GrpcContentAddressableStorage;
+  readonly execution: ExecutionClient;
+  readonly operations: OperationsClient;
+  readonly actionCache: ActionCacheClient;
+  /** What the engine could tell nobody. */
+  readonly unexpected: unknown[];
+  readonly #close: () => void;
+
+  private constructor(
+    directory: string,
+    engine: Engine,
+    unexpected: unknown[],
+  ) {
+    const [address = ""] = engine.addresses;
+    const clients = createGrpcCasClients({ address });
+    const credentials = channelCredentials();
+    const options = channelOptions({});
+    this.directory = directory;
+    this.engine = engine;
+    this.unexpected = unexpected;
+    this.cas = new GrpcContentAddressableStorage(clients);
+    this.execution = new ExecutionClient(address, credentials, options);
+    this.operations = new OperationsClient(address, credentials, options);
+    this.actionCache = new ActionCacheClient(address, credentials, options);
+    this.#close = () => {
+      clients.close();
+      this.execution.close();
+      this.operations.close();
+      this.actionCache.close();
+    };
+  }
+
+  /** `configuration` holds keys beside the addresses and directories. */
+  static async start(
+    configuration: Record<string, unknown> = {},
+    reused?: string,
+  ): Promise<EngineScenario> {
+    const directory = reused ?? (await mkdtemp(join(tmpdir(), "engine-")));
+    const unexpected: unknown[] = [];
+    const checked = engineConfigurationSchema.parse({
+      listen: [{ address: "127.0.0.1:0", actionCacheUpdates: true }],
+      state: join(directory, "state"),
+      build: join(directory, "build"),
+      abandonAfter: "10ms",
+      ...configuration,
+    });
+    const engine = await createEngine(checked, {
+      metrics: createMetrics(),
+      sink: (error) => unexpected.push(error),
+    });
+    return new EngineScenario(directory, engine, unexpected);
+  }
+
+  async stop(options: { keep?: boolean } = {}): Promise<void> {
+    this.#close();
+    await this.engine.stop(100);
+    if (!options.keep) await rm(this.directory, { recursive: true });
+  }
+
+  /** Stores an action with all that it needs; gives its digest. */
+  async upload(spec: ActionSpec): Promise<Digest> {
+    const command = Command.encode(Command.fromPartial(spec.command)).finish();
+    const action = Action.fromPartial({
+      commandDigest: (await this.cas.write(command, context)).toProto(),
+      inputRootDigest: (await this.uploadTree(spec.inputs ?? {})).toProto(),
+      ...spec.action,
+    });
+    return this.cas.write(Action.encode(action).finish(), context);
+  }
+
+  /** Stores a tree; gives the digest of its root. */
+  async uploadTree(inputs: Inputs): Promise<Digest> {
+    const files = [];
+    const symlinks = [];
+    const below = new Map<string, Record<string, Inputs[string]>>();
+    for (const [path, input] of Object.entries(inputs)) {
+      const [name = "", ...rest] = path.split("/");
+      const nodeProperties = undefined;
+      if (rest.length > 0) {
+        const children = below.get(name) ?? {};
+        below.set(name, { ...children, [rest.join("/")]: input });
+      } else if (typeof input === "object" && "symlink" in input) {
+        symlinks.push({ name, target: input.symlink, nodeProperties });
+      } else {
+        const isExecutable = typeof input === "object";
+        const text = typeof input === "object" ? input.program : input;
+        const stored = await this.cas.write(Buffer.from(text), context);
+        const digest = stored.toProto();
+        files.push({ name, digest, isExecutable, nodeProperties });
+      }
+    }
+    const directories = [];
+    for (const [name, children] of below) {
+      const digest = (await this.uploadTree(children)).toProto();
+      directories.push({ name, digest });
+    }
+    const root = encodeDirectory({ files, directories, symlinks });
+    return this.cas.write(root.data, context);
+  }
+
+  /** Uploads and executes. */
+  async run(
+    spec: ActionSpec,
+    request: Partial<ExecuteRequest> = {},
+    signal?: AbortSignal,
+  ): Promise<Seen> {
+    return this.execute(await this.upload(spec), request, signal);
+  }
+
+  /** Executes what was uploaded, and reads to the end. */
+  async execute(
+    actionDigest: Digest,
+    request: Partial<ExecuteRequest> = {},
+    signal?: AbortSignal,
+  ): Promise<Seen> {
+    const operations: Operation[] = [];
+    const stages: ExecutionStage_Value[] = [];
+    for await (const operation of callServerStream(
+      this.execution.execute.bind(this.execution),
+      ExecuteRequest.fromPartial({
+        actionDigest: actionDigest.toProto(),
+        ...request,
+      }),
+      { signal, metadata: new Metadata() },
+    )) {
+      operations.push(operation);
+      const { value } = operation.metadata ?? { value: Buffer.alloc(0) };
+      stages.push(ExecuteOperationMetadata.decode(value).stage);
+    }
+    const last = operations.at(-1);
+    if (last?.response === undefined) {
+      throw new RangeError("The stream ended without a response");
+    }
+    const response = ExecuteResponse.decode(last.response.value);
+    return { stages, response, name: last.name };
+  }
+
+  /** The text of an output file, of "stdout" or "stderr". */
+  async text(seen: Seen, path: string): Promise<string> {
+    const result = seen.response.result;
+    const digest =
+      path === "stdout"
+        ? result?.stdoutDigest
+        : path === "stderr"
+          ? result?.stderrDigest
+          : result?.outputFiles.find((file) => file.path === path)?.digest;
+    const data = await this.cas.read(Digest.fromProto(digest, path), context);
+    return data.toString();
+  }
+}
