@@ -106,24 +106,25 @@ function misplacedPrefixOf(block: Buffer, start: number): string {
 }
 
 function checkSum(block: Buffer, start: number): void {
-  let unsigned = 0;
-  let signed = 0;
-  for (let at = start; at < start + blockBytes; at++) {
-    const byte = block[at] ?? 0;
-    unsigned += byte;
-    signed += (byte << 24) >> 24;
-  }
-  // The field itself counts as spaces.
-  for (let at = start + 148; at < start + 156; at++) {
-    const byte = block[at] ?? 0;
-    unsigned += 0x20 - byte;
-    signed += 0x20 - ((byte << 24) >> 24);
-  }
   const stated = parseTarNumber(block, start + 148, 8);
   // POSIX sums unsigned bytes; some old writers summed signed ones.
-  if (stated !== unsigned && stated !== signed) {
-    throw tarError("Checksum of the header is wrong");
+  if (stated === sumOf(block, start, 0)) return;
+  if (stated === sumOf(block, start, 0x80)) return;
+  throw tarError("Checksum of the header is wrong");
+}
+
+// Bytes with a bit of `signBit` count as negative.
+function sumOf(block: Buffer, start: number, signBit: number): number {
+  let sum = 8 * 0x20; // the field itself counts as spaces
+  for (let at = start; at < start + blockBytes; at++) {
+    const byte = block[at] ?? 0;
+    sum += byte - ((byte & signBit) << 1);
   }
+  for (let at = start + 148; at < start + 156; at++) {
+    const byte = block[at] ?? 0;
+    sum -= byte - ((byte & signBit) << 1);
+  }
+  return sum;
 }
 
 // A field holds a string up to the first NUL, or all of the field.

@@ -43,7 +43,9 @@ export class TarReader {
   readonly #cursor = new ByteCursor();
   readonly #handler: TarHandler;
   readonly #steps: Steps;
-  #place = "the archive";
+  /** The entry that is being read; undefined between entries. */
+  #entryName: string | undefined;
+  #headerPosition = 0;
 
   constructor(handler: TarHandler) {
     this.#handler = handler;
@@ -70,8 +72,14 @@ export class TarReader {
         await step.value;
       }
     } catch (error) {
-      throw wrap(error, `Failed to read ${this.#place}`);
+      throw wrap(error, `Failed to read ${this.#place()}`);
     }
+  }
+
+  #place(): string {
+    return this.#entryName === undefined
+      ? `the archive at byte ${this.#headerPosition}`
+      : `entry ${quoteBytes(this.#entryName)}`;
   }
 
   *#read(): Steps {
@@ -99,7 +107,8 @@ export class TarReader {
   }
 
   *#nextHeader(): Steps<Header | undefined> {
-    this.#place = `the archive at byte ${this.#cursor.position}`;
+    this.#entryName = undefined;
+    this.#headerPosition = this.#cursor.position;
     if (!(yield* this.#cursor.hasMore())) return undefined;
     const block = yield* this.#cursor.take(blockBytes);
     if (!isZeroBlock(block, 0)) {
@@ -126,9 +135,9 @@ export class TarReader {
 
   *#member(header: Header, extended: ExtendedHeaders): Steps {
     const { parsed, block } = header;
-    this.#place = `entry ${quoteBytes(parsed.name)}`;
+    this.#entryName = parsed.name;
     const whole = extended.isEmpty ? parsed : extended.applyTo(parsed);
-    if (whole !== parsed) this.#place = `entry ${quoteBytes(whole.name)}`;
+    this.#entryName = whole.name;
     const member = memberOf(whole, extended);
     if (member.type === "file") {
       const sparse =
