@@ -33,7 +33,7 @@ test.each([
     "Name must have at most 255 bytes",
   ],
   [
-    "a/".repeat(2048),
+    "a/".repeat(2049),
     Code.InvalidArgument,
     "Path must have at most 4095 bytes",
   ],
