@@ -1,25 +1,20 @@
-import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { aborted, type ProgramContext } from "../../../lib/program/index.js";
 import type { Command } from "../command.js";
 import { parseOptions, usageError } from "../parse-options.js";
 import { formatLogLine } from "../up/format-log-line.js";
-import {
-  findInstallation,
-  type Installation,
-} from "../up/installation-process.js";
-import {
-  type LocalSettings,
-  localConfiguration,
-  localPaths,
-} from "../up/local-configuration.js";
+import { findInstallation } from "../up/installation-process.js";
+import { type LocalSettings, localPaths } from "../up/local-configuration.js";
 import { defaultStateFolder } from "../up/state-folder.js";
 import {
   type SupervisedProcess,
   superviseProcess,
 } from "../up/supervised-process.js";
 import { waitUntilServing } from "../up/wait-until-serving-grpc.js";
+import {
+  findDockerConfig,
+  writeConfigurations,
+} from "../up/write-configuration-files.js";
 
 /** How long a service may take to start, in milliseconds. */
 const startTimeoutMs = 30_000;
@@ -80,7 +75,7 @@ async function run(
   const services = await writeConfigurations(settings, installation);
   const running: SupervisedProcess[] = [];
   try {
-    for (const [name, command] of services) {
+    for (const { name, command } of services) {
       running.push(
         superviseProcess({
           name,
@@ -133,7 +128,6 @@ function parseSettings(
       `--jobs must be a number: current value is "${values.jobs}"`,
     );
   }
-  const standard = join(env.HOME ?? "/", ".docker/config.json");
   return {
     state: resolve(values.state ?? defaultStateFolder(env)),
     listen: values.listen,
@@ -149,40 +143,9 @@ function parseSettings(
     ]),
     network: oneOf("network", values.network, ["host", "none"]),
     plainRegistries: values["plain-http"],
-    dockerConfig:
-      values["docker-config"] ?? (existsSync(standard) ? standard : undefined),
+    dockerConfig: values["docker-config"] ?? findDockerConfig(env),
     logLevel: values.verbose ? "debug" : "info",
   };
-}
-
-/** Writes the services' files; gives their names and commands, in order. */
-async function writeConfigurations(
-  settings: LocalSettings,
-  installation: Installation,
-): Promise<[string, [string, ...string[]]][]> {
-  const paths = localPaths(settings.state);
-  await mkdir(settings.state, { recursive: true });
-  // Actions run as another uid and must reach the build folder, not the rest.
-  await mkdir(paths.run, { recursive: true, mode: 0o700 });
-  await mkdir(paths.configuration, { recursive: true });
-  const { helper, ...services } = localConfiguration(settings, installation);
-  await writeFile(join(paths.configuration, "exec.toml"), helper);
-  const programs = {
-    rootFetcher: ["root fetcher", installation.rootFetcher],
-    router: ["router", installation.router],
-    engine: ["engine", installation.engine],
-  } as const;
-  const commands: [string, [string, ...string[]]][] = [];
-  for (const [key, [name, program]] of Object.entries(programs)) {
-    const file = join(paths.configuration, `${name.replace(" ", "-")}.json`);
-    const value = services[key as keyof typeof services]; // keys of both agree
-    await writeFile(file, `${JSON.stringify(value, undefined, 2)}\n`);
-    commands.push([
-      name,
-      [process.execPath, "--no-warnings", program, `--config=${file}`],
-    ]);
-  }
-  return commands;
 }
 
 async function waitForAll(

@@ -1,0 +1,48 @@
+// Proves that the demo does what the README says: a real Bazel builds in a real
+// image, and builds again from the cache alone.
+import { expect, test } from "@jest/globals";
+import { runProgram } from "../fixtures/berth.js";
+import { projectFolder } from "../fixtures/project-folder.js";
+
+test("make demo shows the image's system, and a build of cache hits", async () => {
+  const { status, stdout, stderr } = await runProgram(
+    `${projectFolder}/scripts/demo.sh`,
+    [],
+  );
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.anything() });
+  expect(stdout).toContain("in the image:  os: Debian GNU/Linux 13 (trixie)");
+  expect(stdout).toMatch(/in the image: {2}gcc: 14\./);
+  expect(stdout).toContain("in the image:  image env: from-the-image");
+  const [first = "", second = ""] = stdout.split("Once more");
+  expect(first).toMatch(/\d+ remote\./);
+  expect(first).toMatch(/\/\/:hello_test .*PASSED/);
+  expect(second).toMatch(/\d+ remote cache hit, \d+ internal\./);
+  expect(second).toMatch(/\/\/:hello_test .*\(cached\) PASSED/);
+}, 600_000);
+
+test("berth doctor finds nothing missing on this machine", async () => {
+  const { status, stdout } = await runProgram(`${projectFolder}/bin/berth`, [
+    "doctor",
+  ]);
+  expect(stdout).toContain("Actions can run here.");
+  expect(stdout).not.toMatch(/^fail/m);
+  expect(status).toBe(0);
+});
+
+test("berth says what it is asked wrongly", async () => {
+  const ask = (...args: string[]) =>
+    runProgram(`${projectFolder}/bin/berth`, args);
+  expect(await ask("upp")).toEqual({
+    status: 1,
+    stdout: "",
+    stderr:
+      'berth: There is no command "upp": see "berth help" (INVALID_ARGUMENT)\n',
+  });
+  expect((await ask("run", "debian")).stderr).toBe(
+    'berth: No command given after "--": see "berth help run" (INVALID_ARGUMENT)\n',
+  );
+  expect((await ask("help", "up")).stdout).toMatch(/^usage: berth up/);
+  expect((await ask("up", "--tags", "maybe")).stderr).toContain(
+    '--tags must be one of reject, resolve: current value is "maybe"',
+  );
+});
