@@ -58,7 +58,7 @@ step "types" npm run --silent compile
 step "rustfmt" bash -c 'cd services/chroot-helper && cargo fmt --check'
 step "clippy" bash -c 'cd services/chroot-helper && cargo clippy --quiet --all-targets -- -D warnings'
 cargo_suite
-jest_suite dist/lib dist/services dist/test/architecture
+jest_suite dist/lib dist/services dist/bench dist/test/architecture
 jest_suite --runInBand dist/test/integration
 jest_suite --runInBand dist/test/e2e
 
