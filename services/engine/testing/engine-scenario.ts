@@ -62,40 +62,44 @@ export function shell(script: string, more: Partial<Command> = {}) {
   };
 }
 
-/** An engine in this process, and its clients over real gRPC. */
+/** Clients of an engine over real gRPC, and the engine if it is here. */
 export class EngineScenario {
   readonly directory: string;
-  readonly engine: Engine;
   readonly cas: GrpcContentAddressableStorage;
   readonly execution: ExecutionClient;
   readonly operations: OperationsClient;
   readonly actionCache: ActionCacheClient;
   /** What the engine could tell nobody. */
-  readonly unexpected: unknown[];
-  readonly #close: () => void;
+  readonly unexpected: readonly unknown[];
+  /** Ends the connections. */
+  readonly close: () => void;
+  #engine: Engine | undefined;
 
   private constructor(
+    address: string,
     directory: string,
-    engine: Engine,
-    unexpected: unknown[],
+    unexpected: readonly unknown[] = [],
   ) {
-    const [address = ""] = engine.addresses;
+    this.unexpected = unexpected;
     const clients = createGrpcCasClients({ address });
     const credentials = channelCredentials();
     const options = channelOptions({});
     this.directory = directory;
-    this.engine = engine;
-    this.unexpected = unexpected;
     this.cas = new GrpcContentAddressableStorage(clients);
     this.execution = new ExecutionClient(address, credentials, options);
     this.operations = new OperationsClient(address, credentials, options);
     this.actionCache = new ActionCacheClient(address, credentials, options);
-    this.#close = () => {
+    this.close = () => {
       clients.close();
       this.execution.close();
       this.operations.close();
       this.actionCache.close();
     };
+  }
+
+  /** Clients of an engine that runs elsewhere. */
+  static connect(address: string, directory: string): EngineScenario {
+    return new EngineScenario(address, directory);
   }
 
   /** `configuration` holds keys beside the addresses and directories. */
@@ -104,7 +108,6 @@ export class EngineScenario {
     reused?: string,
   ): Promise<EngineScenario> {
     const directory = reused ?? (await mkdtemp(join(tmpdir(), "engine-")));
-    const unexpected: unknown[] = [];
     const checked = engineConfigurationSchema.parse({
       listen: [{ address: "127.0.0.1:0", actionCacheUpdates: true }],
       state: join(directory, "state"),
@@ -112,16 +115,21 @@ export class EngineScenario {
       abandonAfter: "10ms",
       ...configuration,
     });
+    const unexpected: unknown[] = [];
     const engine = await createEngine(checked, {
       metrics: createMetrics(),
       sink: (error) => unexpected.push(error),
     });
-    return new EngineScenario(directory, engine, unexpected);
+    const [address = ""] = engine.addresses;
+    const scenario = new EngineScenario(address, directory, unexpected);
+    scenario.#engine = engine;
+    return scenario;
   }
 
+  /** Ends the connections and the engine, and removes its directory. */
   async stop(options: { keep?: boolean } = {}): Promise<void> {
-    this.#close();
-    await this.engine.stop(100);
+    this.close();
+    await this.#engine?.stop(100);
     if (!options.keep) await rm(this.directory, { recursive: true });
   }
 
@@ -164,6 +172,18 @@ export class EngineScenario {
     }
     const root = encodeDirectory({ files, directories, symlinks });
     return this.cas.write(root.data, context);
+  }
+
+  /** Stores a Directory that holds another one twice. */
+  async uploadTwice(child: Digest): Promise<Digest> {
+    const digest = child.toProto();
+    const { data } = encodeDirectory({
+      directories: [
+        { name: "one", digest },
+        { name: "two", digest },
+      ],
+    });
+    return this.cas.write(data, context);
   }
 
   /** Uploads and executes. */

@@ -1,0 +1,141 @@
+// Proves that no action changes a blob, its neighbours or what we remove.
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { Digest, parseInstanceName } from "../../lib/digest/index.js";
+import { EngineScenario, shell } from "./testing/engine-scenario.js";
+
+const context = { instanceName: parseInstanceName("") };
+let scenario: EngineScenario;
+
+beforeEach(async () => {
+  scenario = await EngineScenario.start();
+});
+afterEach(async () => {
+  await scenario.stop();
+  expect(scenario.unexpected).toEqual([]);
+});
+
+/** All blobs on disk with what an action could have changed. */
+function auditBlobs() {
+  const blobs = join(scenario.directory, "state/cas/blobs");
+  const paths = readdirSync(blobs, { recursive: true, encoding: "utf8" });
+  for (const path of paths.filter((each) => each.includes("/"))) {
+    const file = join(blobs, path);
+    const { mode, mtimeMs } = lstatSync(file);
+    const [, key = ""] = path.split("/");
+    expect({
+      key: Digest.of(readFileSync(file)).key,
+      mode: mode & 0o7777,
+      mtimeMs,
+    }).toEqual({
+      key: key.replace(/\.x$/, ""),
+      mode: key.endsWith(".x") ? 0o555 : 0o444,
+      mtimeMs: Date.UTC(2000, 0, 1),
+    });
+  }
+  return paths.length;
+}
+
+const inputs = {
+  "in/data": "the content",
+  "in/tool": { program: "#!/bin/sh\necho tool" },
+  other: "other",
+};
+
+describe("a hostile action", () => {
+  test.each([
+    ["writes to inputs", "echo x > in/data; echo x >> in/tool"],
+    ["changes their mode", "chmod 777 in/* other; echo x > in/data"],
+    ["changes their times", "touch in/data in/tool; touch -d @1 other"],
+    ["changes their owner", "chown 0 in/data; chown $(id -u) in/tool"],
+    [
+      "truncates them",
+      ": > other; truncate -s 0 in/data; truncate -s 9G other",
+    ],
+    [
+      "renames and replaces them",
+      "mv in/data x; cp x y; mv y in/data; mv in z",
+    ],
+    ["removes them", "rm -rf in other"],
+    [
+      "writes through new links",
+      "ln in/data l; chmod u+w l; echo x > l; ln -s in/data s; echo x > s",
+    ],
+    [
+      "writes through descriptors",
+      "exec 5<in/data; echo x > /proc/self/fd/5; chmod 777 /proc/self/fd/5",
+    ],
+    ["sets attributes", "setfattr -n user.x -v y in/data; chattr +i other"],
+  ])("a hostile action that %s leaves blobs as they are", async (_, script) => {
+    await scenario.run({
+      command: shell(`{ ${script}; } 2>&1; true`, {
+        outputPaths: ["in", "other", "l", "x", "z"],
+      }),
+      inputs,
+    });
+    expect(auditBlobs()).toBeGreaterThan(3);
+    const seen = await scenario.run({
+      command: shell("cat in/data other; in/tool; ls in"),
+      inputs,
+    });
+    expect(await scenario.text(seen, "stdout")).toBe(
+      "the contentothertool\ndata\ntool\n",
+    );
+  });
+
+  test("a hostile action cannot write to its output after its end", async () => {
+    const seen = await scenario.run({
+      command: shell(
+        `head -c 1000000 /dev/zero > big; echo small > small
+         setsid sh -c 'exec 8>>big 9>>small
+           while :; do echo x >&8; echo x >&9; chmod 777 big; done' &
+         sleep 0.2`,
+        { outputPaths: ["big", "small"] },
+      ),
+    });
+    for (const { digest } of seen.response.result?.outputFiles ?? []) {
+      await scenario.cas.read(Digest.fromProto(digest, "digest"), context);
+    }
+    expect(seen.response.result?.outputFiles).toHaveLength(2);
+    auditBlobs();
+  });
+
+  test("a hostile action cannot lead our removal out of its directory", async () => {
+    const victim = join(scenario.directory, "state");
+    const before = readdirSync(victim, { recursive: true }).length;
+    await scenario.run({
+      command: shell(
+        `ln -s ${victim} link; mkdir -p d/e/f; ln -s ../../../../../state d/e/up
+         chmod 0 d/e; mkdir "$(printf '\\377bytes')"; ln -s / "$(printf '\\377x')"`,
+      ),
+    });
+    expect(readdirSync(join(scenario.directory, "build"))).toEqual([]);
+    expect(
+      readdirSync(victim, { recursive: true }).length,
+    ).toBeGreaterThanOrEqual(before);
+    auditBlobs();
+  });
+
+  test("a hostile action does not see what others run in", async () => {
+    const seen = await scenario.run({
+      command: shell("ls ../.. 2>&1; ls .. 2>&1; cat ../stdout 2>&1; true"),
+    });
+    expect(await scenario.text(seen, "stdout")).not.toMatch(/^root$/m);
+  });
+
+  test("a tree of shared Directories that unfolds without end is refused", async () => {
+    let digest = await scenario.uploadTree({ a: "x", b: "y" });
+    for (let level = 0; level < 25; level++) {
+      digest = await scenario.uploadTwice(digest);
+    }
+    const { response } = await scenario.run({
+      command: shell("true"),
+      action: { inputRootDigest: digest.toProto() },
+    });
+    expect(response.status).toMatchObject({
+      message:
+        "Input root must hold at most 2000000 entries and paths of at most 3500 characters",
+    });
+  });
+});
