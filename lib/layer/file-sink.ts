@@ -2,7 +2,7 @@
  * Receives the files of a layer while it is read, one after the other: begin,
  * any number of writes, end. A promise that is returned is awaited before the
  * next call; undefined costs nothing, so that a worker thread can write
- * synchronously. What a sink throws ends the reading and is passed on as it is.
+ * synchronously. What a sink throws ends the reading; its code is kept.
  *
  * Nothing is verified before readLayer returns: files of a layer that turns
  * out to be wrong were seen too. Their content has the hash that `end` names

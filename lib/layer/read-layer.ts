@@ -25,7 +25,8 @@ export interface ReadLayerOptions {
 /**
  * Reads a layer's blob, as it is served, to its last byte. Returns only when
  * the blob's size and digest, and the diff ID of the uncompressed archive, are
- * as stated. The source is closed in any case, once it was opened.
+ * as stated. The source is closed in any case, once it was opened. Its chunks
+ * must not change afterwards: some are decompressed on another thread.
  *
  * Throws, naming the layer and the entry: DataLoss when the blob is not what
  * its descriptor says (another attempt may help); InvalidArgument when the
@@ -38,11 +39,13 @@ export async function readLayer(
   options: ReadLayerOptions,
 ): Promise<Layer> {
   const { descriptor, diffId, signal } = options;
+  const limits = options.limits ?? defaultLayerLimits;
   checkDigest("Digest of a layer", descriptor.digest);
   checkDigest("Diff ID", diffId);
+  checkSize(descriptor.sizeBytes, limits.uncompressedBytes);
   const blob = new VerifiedBlob(source, descriptor);
   try {
-    return await readEntries(blob, options);
+    return await readEntries(blob, { ...options, limits });
   } catch (error) {
     const reason = await reasonOf(error, blob, signal);
     throw wrap(reason, `Failed to read layer "${descriptor.digest}"`);
@@ -53,10 +56,9 @@ export async function readLayer(
 
 async function readEntries(
   blob: VerifiedBlob,
-  options: ReadLayerOptions,
+  options: ReadLayerOptions & { readonly limits: LayerLimits },
 ): Promise<Layer> {
-  const { descriptor, diffId, sink, signal } = options;
-  const limits = options.limits ?? defaultLayerLimits;
+  const { descriptor, diffId, sink, limits, signal } = options;
   const recorder = new EntryRecorder(sink, limits);
   const reader = new TarReader(recorder);
   // An uncompressed blob is hashed already.
@@ -113,4 +115,21 @@ function checkDigest(what: string, value: string): void {
     Code.InvalidArgument,
     `${what} must be "sha256:" and 64 lower-case hexadecimal digits: current value is "${value.slice(0, 80)}"`,
   );
+}
+
+// Before the blob is asked for: bytes that make no sense are read to the size
+// that is stated, so that has to be one that we would read anyway.
+function checkSize(sizeBytes: number, limit: number): void {
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) {
+    throw new StatusError(
+      Code.InvalidArgument,
+      `Size of a layer must be a whole number that is not negative: current value is ${sizeBytes}`,
+    );
+  }
+  if (sizeBytes > limit) {
+    throw new StatusError(
+      Code.ResourceExhausted,
+      `Size of a layer must be at most ${limit} bytes: current value is ${sizeBytes}`,
+    );
+  }
 }

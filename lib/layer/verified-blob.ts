@@ -50,9 +50,14 @@ export class VerifiedBlob {
     while (this.#state === "open") await this.next();
   }
 
-  /** Lets go of the source. */
+  /** Lets go of the source, unless it ended by itself. Never rejects. */
   async close(): Promise<void> {
-    if (this.#state !== "verified") await this.#chunks.return?.();
+    if (this.#state === "verified") return;
+    try {
+      await this.#chunks.return?.();
+    } catch {
+      // Reading failed before, and why is what the caller has to know.
+    }
   }
 
   #checkEnd(): void {
