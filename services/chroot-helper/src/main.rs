@@ -4,7 +4,9 @@
 mod config;
 mod error;
 mod lease;
+mod process;
 mod sandbox;
+mod skeleton;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -94,7 +96,7 @@ fn run(plan: Plan) -> Result<u8> {
         if let (Some(path), Ok(here), true) =
             (&plan.infrastructure_failure_file, here, error.is_fault_of_machine())
         {
-            sandbox::give_up_privileges(&plan.config);
+            process::Identity::of(&plan.config).assume_outside();
             // Beneath the exec root and through no link: the path is the client's.
             let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
             let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;

@@ -1,24 +1,22 @@
 //! The only file with unsafe code: the system calls for which no safe wrapper exists.
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use rustix::process::Pid;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::process::{Pid, WaitOptions, waitpid};
 
 /// Flags of `clone3` that make a sandbox.
 pub const SANDBOX_NAMESPACES: u64 =
     (libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS) as u64;
 /// A PID namespace: its first process is the one that `clone3` makes.
 pub const PID_NAMESPACE: u64 = libc::CLONE_NEWPID as u64;
-/// A user namespace alone.
-pub const USER_NAMESPACE: u64 = libc::CLONE_NEWUSER as u64;
-
-/// A network namespace of its own.
-pub const UNSHARE_NETWORK: i32 = libc::CLONE_NEWNET;
-/// The second pair, in which everything mounted before is locked.
-pub const UNSHARE_USER_AND_MOUNTS: i32 = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
 
 pub const MOUNT_READ_ONLY: u64 = 0x1;
 pub const MOUNT_NOSUID: u64 = 0x2;
@@ -48,10 +46,148 @@ pub fn clone(flags: u64) -> io::Result<Option<Pid>> {
     check(pid).map(|pid| Pid::from_raw(pid as i32))
 }
 
-/// Leaves namespaces for new ones.
-pub fn unshare(flags: i32) -> io::Result<()> {
-    // SAFETY: takes no pointers; descriptors and the address space stay as they are.
-    check(unsafe { libc::unshare(flags) }.into()).map(drop)
+/// Memory for the stack of a process that shares the rest of its parent's.
+const STACK: usize = 64 << 10;
+
+/// Runs `child` in a new process, and stops this one until the child executes a program or exits. As
+/// `vfork` it copies no memory, which would cost more than all the rest of a fork. `own` gives it a
+/// user namespace of its own.
+pub fn spawn(own: bool, child: &mut dyn FnMut() -> i32) -> io::Result<Pid> {
+    extern "C" fn call(child: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: it is the pointer made below, and its owner is stopped.
+        let child = unsafe { &mut *child.cast::<&mut dyn FnMut() -> i32>() };
+        child()
+    }
+    let mut child = child;
+    let namespace = if own { libc::CLONE_NEWUSER } else { 0 };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespace;
+    let argument = (&raw mut child).cast();
+    let mut stack = Vec::<u128>::with_capacity(STACK / 16);
+    // SAFETY: the end of the stack is aligned, and stack and closure live until this process goes on.
+    let pid =
+        unsafe { libc::clone(call, stack.as_mut_ptr().add(STACK / 16).cast(), flags, argument) };
+    spawned(pid)
+}
+
+/// A process that makes a namespace while its parent does something else, and holds it until it is
+/// dropped. It shares the parent's memory, so that it costs little, and touches only its own stack.
+pub struct Holder {
+    pid: Pid,
+    process: OwnedFd,
+    ready: OwnedFd,
+    gate: Option<OwnedFd>,
+    _held: Box<Held>,
+    _stack: Vec<u128>,
+}
+
+/// What a holder is told: the namespace, its ends of two pipes, and the parent's.
+struct Held {
+    namespace: libc::c_int,
+    ready: RawFd,
+    gate: RawFd,
+    others: [RawFd; 2],
+}
+
+impl Holder {
+    /// A user namespace whose maps are still to be written.
+    pub fn of_user_namespace() -> io::Result<Holder> {
+        Holder::start(libc::CLONE_NEWUSER)
+    }
+
+    /// A network namespace in which nothing but the loopback is up.
+    pub fn of_network() -> io::Result<Holder> {
+        Holder::start(libc::CLONE_NEWNET)
+    }
+
+    fn start(namespace: libc::c_int) -> io::Result<Holder> {
+        let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+        let ((ready, its_ready), (its_gate, gate)) = (pipe()?, pipe()?);
+        let mut held = Box::new(Held {
+            namespace,
+            ready: its_ready.as_raw_fd(),
+            gate: its_gate.as_raw_fd(),
+            others: [ready.as_raw_fd(), gate.as_raw_fd()],
+        });
+        let mut stack = Vec::<u128>::with_capacity(STACK / 16);
+        let mut process: RawFd = -1;
+        let flags = libc::CLONE_VM | libc::CLONE_PIDFD | libc::SIGCHLD;
+        // SAFETY: the end of the stack is aligned; stack and `held` are kept until the child is gone.
+        let pid = unsafe {
+            let end = stack.as_mut_ptr().add(STACK / 16).cast();
+            libc::clone(hold, end, flags, (&raw mut *held).cast(), &raw mut process)
+        };
+        let pid = spawned(pid)?;
+        // SAFETY: the kernel just made it for us.
+        let process = unsafe { OwnedFd::from_raw_fd(process) };
+        Ok(Holder { pid, process, ready, gate: Some(gate), _held: held, _stack: stack })
+    }
+
+    /// Waits until the namespace is made; returns the process that is in it.
+    pub fn wait(&self) -> io::Result<Pid> {
+        let mut errno = [libc::ECHILD as u8];
+        rustix::io::read(&self.ready, &mut errno)?;
+        if errno[0] != 0 {
+            return Err(io::Error::from_raw_os_error(errno[0].into()));
+        }
+        Ok(self.pid)
+    }
+
+    /// Joins the network namespace, and lets the holder go.
+    pub fn enter_network(&mut self) -> io::Result<()> {
+        self.wait()?;
+        // SAFETY: takes no pointers.
+        let done = unsafe { libc::setns(self.process.as_raw_fd(), libc::CLONE_NEWNET) };
+        self.gate = None;
+        check(done.into()).map(drop)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.gate = None;
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+    }
+}
+
+extern "C" fn hold(held: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: the parent keeps it in place and unchanged until this process is gone.
+    let held = unsafe { &*held.cast::<Held>() };
+    // SAFETY: the descriptors are copies of this process's own; the byte is on its own stack.
+    unsafe {
+        for fd in held.others {
+            libc::syscall(libc::SYS_close, fd);
+        }
+        let made = libc::unshare(held.namespace) == 0
+            && (held.namespace != libc::CLONE_NEWNET || raise_loopback() == 0);
+        let mut byte = if made { 0 } else { *libc::__errno_location() as u8 };
+        libc::syscall(libc::SYS_write, held.ready, &raw const byte, 1);
+        libc::syscall(libc::SYS_read, held.gate, &raw mut byte, 1);
+    }
+    0
+}
+
+/// Brings the loopback of this network namespace up; its addresses come with it.
+fn raise_loopback() -> libc::c_int {
+    // SAFETY: an interface request is plain bits; it is initialised and outlives the call.
+    unsafe {
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        let mut request: libc::ifreq = std::mem::zeroed();
+        request.ifr_name[0] = b'l' as libc::c_char;
+        request.ifr_name[1] = b'o' as libc::c_char;
+        request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+        libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw const request)
+    }
+}
+
+fn spawned(pid: libc::c_int) -> io::Result<Pid> {
+    check(pid.into())?;
+    Pid::from_raw(pid).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Ends this process without touching what it shares with its parent.
+pub fn exit_at_once(status: u8) -> ! {
+    // SAFETY: takes no pointers and does not return.
+    unsafe { libc::_exit(status.into()) }
 }
 
 /// `struct mount_attr` of the kernel.
@@ -81,9 +217,9 @@ fn set_attributes(mount: BorrowedFd<'_>, attr: &MountAttr, recursive: bool) -> i
 }
 
 /// Adds attributes to a mount, and to those below it.
-pub fn restrict_mount(mount: BorrowedFd<'_>, set: u64, recursive: bool) -> io::Result<()> {
+pub fn restrict_mount(mount: BorrowedFd<'_>, set: u64) -> io::Result<()> {
     let attr = MountAttr { set, ..MountAttr::default() };
-    set_attributes(mount, &attr, recursive)
+    set_attributes(mount, &attr, true)
 }
 
 /// Shows a detached mount's owners through the map of a user namespace.
@@ -176,24 +312,6 @@ pub fn die_with_parent(signal: i32) -> io::Result<()> {
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) }.into()).map(drop)
 }
 
-/// Brings the loopback of this network namespace up; its addresses come with it.
-pub fn loopback_up() -> io::Result<()> {
-    // SAFETY: takes no pointers.
-    let socket = check(
-        unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) }.into(),
-    )?;
-    // SAFETY: the kernel just made it for us.
-    let socket = unsafe { OwnedFd::from_raw_fd(socket as RawFd) };
-    // SAFETY: an interface request is plain bits.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    request.ifr_name[0] = b'l' as libc::c_char;
-    request.ifr_name[1] = b'o' as libc::c_char;
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-    // SAFETY: the request is initialised and outlives the call.
-    let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &request) };
-    check(done.into()).map(drop)
-}
-
 /// Replaces this process. Returns only where that failed.
 pub fn execve(path: &CStr, argv: &[CString], environment: &[CString]) -> io::Error {
     let argv = pointers(argv);
@@ -206,6 +324,50 @@ pub fn execve(path: &CStr, argv: &[CString], environment: &[CString]) -> io::Err
 fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     let ends = [std::ptr::null()];
     strings.iter().map(|s| s.as_ptr()).chain(ends).collect()
+}
+
+/// Memory that is never given back: this process is short, and a C library's allocator asks the kernel
+/// a dozen times where one static area does.
+struct Arena {
+    area: UnsafeCell<MaybeUninit<[u8; ARENA]>>,
+    used: AtomicUsize,
+}
+
+/// Enough for everything but an unusual command line; what exceeds it goes to the C library.
+const ARENA: usize = 1 << 20;
+
+#[global_allocator]
+static ALLOCATOR: Arena =
+    Arena { area: UnsafeCell::new(MaybeUninit::uninit()), used: AtomicUsize::new(0) };
+
+// SAFETY: `used` is atomic, and every part of the area is handed out once.
+unsafe impl Sync for Arena {}
+
+// SAFETY: blocks are aligned, do not overlap, and live for ever, or are the system allocator's.
+unsafe impl GlobalAlloc for Arena {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let area = self.area.get().cast::<u8>();
+        let wanted = layout.size() + layout.align();
+        let used = self.used.fetch_add(wanted, Ordering::Relaxed);
+        if used.saturating_add(wanted) > ARENA {
+            self.used.fetch_sub(wanted, Ordering::Relaxed);
+            // SAFETY: the caller's promises are the system allocator's.
+            return unsafe { System.alloc(layout) };
+        }
+        // SAFETY: the block and its padding lie within the area.
+        unsafe {
+            let start = area.add(used);
+            start.add(start.align_offset(layout.align()))
+        }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        let area = self.area.get() as usize;
+        if !(area..area + ARENA).contains(&(block as usize)) {
+            // SAFETY: it is not of the area, so the system allocator gave it.
+            unsafe { System.dealloc(block, layout) }
+        }
+    }
 }
 
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {

@@ -1,0 +1,444 @@
+//! The three processes: the *helper* outside, the *init* that is process 1 of the sandbox, and the
+//! *action*. Each part here is what one of them does besides making mounts.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::fmt::Write;
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{CWD, Mode, OFlags, open};
+use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recv, recvmsg, send, sendmsg,
+};
+use rustix::process::{
+    DumpableBehavior, Gid, Pid, Resource, Rlimit, Uid, WaitOptions, WaitStatus, chdir, getegid,
+    geteuid, getrlimit, set_dumpable_behavior, setrlimit, setsid, umask, wait, waitpid,
+};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities,
+    set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
+
+use crate::config::{Config, IdRange, Plan, Proc};
+use crate::error::{During, Error, Result, plain};
+use crate::sandbox::{InputRoot, write_file};
+use crate::sys::{self, Holder, Signals};
+
+/// What the kernel sends the init when the helper is gone; the helper never forwards it.
+const HELPER_IS_GONE: i32 = libc::SIGPWR;
+/// Forwarded to the action's process group, as a terminal or a supervisor would send them.
+const FORWARDED: [i32; 6] =
+    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
+/// What root of an image needs to install packages, over the ids of the configured range only.
+const KEPT_WITH_ID_RANGE: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID)
+    .union(CapabilitySet::KILL)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETUID);
+/// Longest fault that is sent out of the sandbox.
+const FAULT_LIMIT: usize = 4096;
+
+/// Whose ids the sandbox's user is outside.
+#[derive(Clone, Copy)]
+pub struct Identity {
+    uid: u32,
+    gid: u32,
+    /// Started as root: it maps another uid, and shows the build directory with mapped owners.
+    privileged: bool,
+}
+
+impl Identity {
+    pub fn of(config: &Config) -> Identity {
+        match (geteuid().as_raw(), getegid().as_raw()) {
+            (0, _) => {
+                Identity { uid: config.sandbox_uid, gid: config.sandbox_gid, privileged: true }
+            }
+            (uid, gid) => Identity { uid, gid, privileged: false },
+        }
+    }
+
+    /// Whether the sandbox's user differs from the one that outputs must belong to.
+    pub fn is_mapped(self) -> bool {
+        self.privileged && self.uid != 0
+    }
+
+    /// Gives up root for good, before something that a client chose is touched.
+    pub fn assume_outside(self) {
+        let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        let assume = || {
+            set_thread_groups(&[])?;
+            set_thread_res_gid(gid, gid, gid)?;
+            set_thread_res_uid(uid, uid, uid)
+        };
+        if self.privileged && assume().is_err() {
+            sys::exit_at_once(125);
+        }
+    }
+}
+
+/// The helper's part: what only it may do for the sandbox, then waiting for the sandbox's end.
+/// `used` is the connection on which the fetcher was told that the root is used.
+pub fn supervise(
+    plan: &Plan,
+    identity: Identity,
+    input_root: &InputRoot,
+    mut signals: Signals,
+    (socket, init): (OwnedFd, Pid),
+    mut used: Option<OwnedFd>,
+) -> Result<u8> {
+    if let Err(error) = prepare(plan, identity, input_root, &socket, init) {
+        // The init ends by itself at the end of the socket.
+        drop(socket);
+        let _ = waitpid(Some(init), WaitOptions::empty());
+        return Err(error);
+    }
+    let status = loop {
+        if let Some(connection) = &used {
+            let mut ready = [
+                PollFd::new(signals.descriptor(), PollFlags::IN),
+                PollFd::new(connection, PollFlags::IN),
+            ];
+            let _ = poll(&mut ready, None);
+            let (signalled, greeted) = (ready[0].revents(), ready[1].revents());
+            if !greeted.is_empty() {
+                // The fetcher has the line; held longer, the connection would count against its limit.
+                used = None;
+            }
+            if signalled.is_empty() {
+                continue;
+            }
+        }
+        let received = signals.next().during("read", "signals")?;
+        if FORWARDED.contains(&received.signal) {
+            let _ = sys::kill(init.as_raw_pid(), received.signal);
+        }
+        if let Ok(Some((_, status))) = waitpid(Some(init), WaitOptions::NOHANG) {
+            break status;
+        }
+    };
+    if plan.config.proc == Proc::Container {
+        // An action that killed its init has made its processes ours.
+        bury_children();
+    }
+    let mut message = [0_u8; FAULT_LIMIT];
+    let mut receive = || recv(&socket, &mut message, RecvFlags::DONTWAIT);
+    // An init that failed early leaves a message of ours unread, which the kernel reports first.
+    match receive().or_else(|_| receive()) {
+        Ok((length, _)) if length > 0 => {
+            let message = String::from_utf8_lossy(&message[..length]);
+            let (code, text) = message.split_once('\0').unwrap_or(("INTERNAL", &message));
+            Err(Error::Inside { code: code.to_owned(), text: text.to_owned() })
+        }
+        _ => Ok(exit_status(status)),
+    }
+}
+
+fn exit_status(status: WaitStatus) -> u8 {
+    let killed = status.terminating_signal().map(|signal| 128 + signal);
+    status.exit_status().or(killed).and_then(|code| u8::try_from(code).ok()).unwrap_or(125)
+}
+
+/// Sends a fault of the sandbox's inside to the helper, which is the one to report it.
+pub fn report(socket: &OwnedFd, error: &Error) -> u8 {
+    let mut message = format!("{}\0{error}", error.code()).into_bytes();
+    message.truncate(FAULT_LIMIT);
+    let _ = send(socket, &message, SendFlags::NOSIGNAL);
+    125
+}
+
+fn prepare(
+    plan: &Plan,
+    identity: Identity,
+    input_root: &InputRoot,
+    socket: &OwnedFd,
+    init: Pid,
+) -> Result<()> {
+    let proc = format!("/proc/{}", init.as_raw_pid());
+    if !identity.privileged {
+        // An ordinary user may map only itself, and only with a group list that cannot change.
+        write_file(CWD, &format!("{proc}/setgroups"), "deny")?;
+    }
+    let uids = id_map(plan.uid, identity.uid, plan.config.sub_uids);
+    let gids = id_map(plan.gid, identity.gid, plan.config.sub_gids);
+    write_file(CWD, &format!("{proc}/uid_map"), &uids)?;
+    write_file(CWD, &format!("{proc}/gid_map"), &gids)?;
+    send(socket, b"m", SendFlags::NOSIGNAL).during("send", "init")?;
+    if identity.is_mapped() {
+        let mount = map_input_root(identity, input_root)?;
+        let descriptors = [mount.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+        sendmsg(socket, &[IoSlice::new(b"i")], &mut control, SendFlags::NOSIGNAL)
+            .during("sendmsg", "init")?;
+    }
+    Ok(())
+}
+
+/// The action's id, and around it those of the configured range.
+fn id_map(inside: u32, outside: u32, range: Option<IdRange>) -> String {
+    let mut map = format!("{inside} {outside} 1\n");
+    let Some(IdRange { first, count }) = range else { return map };
+    let below = inside.min(count);
+    let above = inside.saturating_add(1)..count;
+    for part in [0..below, above].into_iter().filter(|part| !part.is_empty()) {
+        let (start, length) = (part.start, part.end - part.start);
+        let _ = writeln!(map, "{start} {} {length}", first.saturating_add(start));
+    }
+    map
+}
+
+/// A bind of the input root in which the sandbox's user and the runner's are exchanged, so that what
+/// the action makes belongs to the runner. All other owners stay, so that an input of a third uid can
+/// be replaced, as any entry of a directory of one's own, but neither written nor changed in mode.
+fn map_input_root(identity: Identity, input_root: &InputRoot) -> Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let path = &input_root.path;
+    let mount = open_tree(&input_root.directory, "", flags).during("open_tree", path)?;
+    // A mount takes its map from a user namespace, and that takes a process to be made.
+    let holder = Holder::of_user_namespace().during("clone", "user namespace")?;
+    let process = holder.wait().during("unshare", "user namespace")?;
+    let proc = format!("/proc/{}", process.as_raw_pid());
+    write_file(CWD, &format!("{proc}/uid_map"), &exchange(0, identity.uid))?;
+    write_file(CWD, &format!("{proc}/gid_map"), &exchange(0, identity.gid))?;
+    let name = format!("{proc}/ns/user");
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let userns = open(&name, flags, Mode::empty()).during("open", &name)?;
+    let attributes = sys::MOUNT_NOSUID | sys::MOUNT_NODEV;
+    sys::map_mount(mount.as_fd(), userns.as_fd(), attributes).during("mount_setattr", path)?;
+    Ok(mount)
+}
+
+/// An id map in which two ids are exchanged and all others stay.
+fn exchange(low: u32, high: u32) -> String {
+    let mut map = format!("{low} {high} 1\n");
+    if low < high {
+        let _ = writeln!(map, "{high} {low} 1");
+    }
+    for range in [0..low, low + 1..high, high + 1..u32::MAX] {
+        if !range.is_empty() {
+            let _ = writeln!(map, "{0} {0} {1}", range.start, range.end - range.start);
+        }
+    }
+    map
+}
+
+/// Waits for the id maps, becomes the sandbox's user, and sees to it that the sandbox cannot outlive
+/// the helper.
+pub fn become_sandbox_user(plan: &Plan, identity: Identity, socket: &OwnedFd) -> Result<()> {
+    let (length, _) = recv(socket, &mut [0_u8; 1], RecvFlags::empty()).during("recv", "helper")?;
+    if length == 0 {
+        sys::exit_at_once(125);
+    }
+    if identity.privileged {
+        let (uid, gid) = (Uid::from_raw(plan.uid), Gid::from_raw(plan.gid));
+        set_thread_groups(&[]).during("setgroups", "")?;
+        set_thread_res_gid(gid, gid, gid).during("setresgid", plan.gid.to_string())?;
+        set_thread_res_uid(uid, uid, uid).during("setresuid", plan.uid.to_string())?;
+        // The change made /proc/self root's; the action has to write its id maps there.
+        set_dumpable_behavior(DumpableBehavior::Dumpable).during("prctl", "dumpable")?;
+    }
+    // Behind the last change of credentials, which would undo it. A signal that is blocked: the init
+    // kills and reaps all others first and dies last, so the lease ends when all are dead.
+    sys::die_with_parent(HELPER_IS_GONE).during("prctl", "pdeathsig")?;
+    // A helper that died before that is seen here.
+    let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+    if let Ok((0, _)) = recv(socket, &mut [0_u8; 1], flags) {
+        sys::exit_at_once(125);
+    }
+    Ok(())
+}
+
+/// Takes the mount that the helper made of the input root.
+pub fn receive_mount(socket: &OwnedFd) -> Result<OwnedFd> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0_u8; 1];
+    recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)
+        .during("recvmsg", "helper")?;
+    match control.drain().next() {
+        Some(RecvAncillaryMessage::ScmRights(mut descriptors)) => descriptors.next(),
+        _ => None,
+    }
+    // The helper has failed or died, and says so itself.
+    .map_or_else(|| sys::exit_at_once(125), Ok)
+}
+
+/// Waits as process 1 must: forwards signals, reaps everything, ends with the action.
+/// `helper` is the helper's pid as seen here, 0 across PID namespaces.
+pub fn reap(mut signals: Signals, action: Pid, helper: u32, proc: Proc) -> Result<u8> {
+    let status = 'waiting: loop {
+        let received = signals.next().during("read", "signals")?;
+        if received.signal == libc::SIGCHLD {
+            while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+                if pid == action {
+                    break 'waiting Some(status);
+                }
+            }
+        }
+        // What the action itself sends to process 1 is nobody's order.
+        if received.sender != helper {
+            continue;
+        }
+        if received.signal == HELPER_IS_GONE {
+            break None;
+        }
+        if FORWARDED.contains(&received.signal) {
+            let _ = sys::kill(-action.as_raw_pid(), received.signal);
+        }
+    };
+    // Whatever the action left behind ends with it, and before the lease does.
+    match proc {
+        Proc::Fresh => {
+            let _ = sys::kill(-1, libc::SIGKILL);
+            while wait(WaitOptions::empty()).is_ok() {}
+        }
+        Proc::Container => bury_children(),
+    }
+    Ok(status.map_or(125, exit_status))
+}
+
+/// Kills what this process has for children, and what they leave to it, until there are none.
+fn bury_children() {
+    while let Ok(list) = std::fs::read_to_string("/proc/thread-self/children") {
+        for pid in list.split_whitespace().filter_map(|pid| pid.parse().ok()) {
+            let _ = sys::kill(pid, libc::SIGKILL);
+        }
+        if wait(WaitOptions::empty()).is_err() {
+            break;
+        }
+    }
+}
+
+/// The action's part: gives up everything that the init still had.
+pub fn enter(plan: &Plan, proc: &OwnedFd, here: &Path, mask: Mode) -> Result<()> {
+    let kept = match plan.config.sub_uids {
+        Some(_) if plan.uid == 0 => KEPT_WITH_ID_RANGE,
+        Some(_) => CapabilitySet::empty(),
+        None => {
+            write_file(proc.as_fd(), "self/setgroups", "deny")?;
+            write_file(proc.as_fd(), "self/uid_map", &format!("{0} {0} 1\n", plan.uid))?;
+            write_file(proc.as_fd(), "self/gid_map", &format!("{0} {0} 1\n", plan.gid))?;
+            CapabilitySet::empty()
+        }
+    };
+    chdir(here).during("chdir", here)?;
+    umask(mask);
+    // Counted in the sandbox's own namespace: a fork bomb stops itself and nobody else.
+    let limit = getrlimit(Resource::Nproc).maximum.unwrap_or(u64::MAX);
+    let limit = Some(limit.min(plan.config.max_processes));
+    setrlimit(Resource::Nproc, Rlimit { current: limit, maximum: limit })
+        .during("setrlimit", "nproc")?;
+    // No terminal of the runner's can be typed into from here.
+    setsid().during("setsid", "")?;
+    for number in 0..64 {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        if !kept.contains(capability) {
+            match remove_capability_from_bounding_set(capability) {
+                // Beyond the last that this kernel knows.
+                Err(Errno::INVAL) => break,
+                other => other.during("prctl", "bounding set")?,
+            }
+        }
+    }
+    let inheritable = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable })
+        .during("capset", "")?;
+    set_no_new_privs(true).during("prctl", "no_new_privs")?;
+    sys::reset_signals();
+    sys::close_range(3, i32::MAX);
+    Ok(())
+}
+
+/// Starts the program as `execvp` would, in the root and with the action's own environment, which is
+/// looked at here for the first time. Returns only where that failed.
+pub fn exec(plan: &Plan) -> Error {
+    let program = OsStr::from_bytes(plan.argv[0].as_bytes());
+    let variable = |(name, value): (OsString, OsString)| {
+        CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
+    };
+    let mut environment: Vec<CString> = std::env::vars_os().filter_map(variable).collect();
+    if std::env::var_os("HOME").is_none() {
+        let home = [b"HOME=".as_slice(), plan.home.as_os_str().as_bytes()].concat();
+        environment.extend(CString::new(home).ok());
+    }
+    let mut source = io::Error::from_raw_os_error(libc::ENOENT);
+    let mut tried = PathBuf::from(program);
+    for candidate in candidates(program) {
+        let Ok(path) = CString::new(candidate.as_os_str().as_bytes()) else { continue };
+        let error = sys::execve(&path, &plan.argv, &environment);
+        let missing = matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::NOTDIR));
+        if missing && !candidate.exists() {
+            continue;
+        }
+        (source, tried) = (error, candidate);
+        if Errno::from_io_error(&source) != Some(Errno::ACCESS) {
+            break;
+        }
+    }
+    let reason = explain(&tried, &source);
+    Error::Exec { program: program.to_owned(), reason, source }
+}
+
+fn candidates(program: &OsStr) -> Vec<PathBuf> {
+    if program.as_bytes().contains(&b'/') {
+        return vec![program.into()];
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    std::env::split_paths(&path).map(|directory| directory.join(program)).collect()
+}
+
+/// Why a program that may well exist does not start.
+fn explain(path: &Path, error: &io::Error) -> String {
+    let mut head = Vec::new();
+    if let Ok(file) = std::fs::File::open(path) {
+        let _ = file.take(4096).read_to_end(&mut head);
+    }
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT) if !head.is_empty() => {
+            let name = interpreter(&head).unwrap_or_default();
+            format!("its interpreter {:?} is not in the root", OsStr::from_bytes(&name))
+        }
+        Some(Errno::NOENT) => "not found in the root".to_owned(),
+        Some(Errno::NOEXEC) if head.starts_with(b"\x7fELF") => {
+            "it is built for another architecture".to_owned()
+        }
+        Some(Errno::NOEXEC) => "it is neither a program nor a script with a #! line".to_owned(),
+        _ => plain(error),
+    }
+}
+
+/// The interpreter that a script or a 64-bit program names in its first bytes.
+fn interpreter(head: &[u8]) -> Option<Vec<u8>> {
+    if let Some(line) = head.strip_prefix(b"#!") {
+        let line = line.split(|&b| b == b'\n').next()?.trim_ascii();
+        return line.split(|b| b.is_ascii_whitespace()).next().map(<[u8]>::to_vec);
+    }
+    let number = |at: usize, size: usize| {
+        let bytes = head.get(at..at.checked_add(size)?)?;
+        let value = bytes.iter().rev().fold(0_u64, |sum, &b| sum << 8 | u64::from(b));
+        usize::try_from(value).ok()
+    };
+    // Of the ELF header: where the program headers are, how long each is, and how many there are.
+    let (table, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+    for entry in (0..count).map(|i| table.saturating_add(i * size)) {
+        const PT_INTERP: usize = 3;
+        if number(entry, 4)? == PT_INTERP {
+            let start = number(entry.checked_add(8)?, 8)?;
+            let name = head.get(start..start.checked_add(number(entry.checked_add(32)?, 8)?)?)?;
+            return Some(name.strip_suffix(b"\0").unwrap_or(name).to_vec());
+        }
+    }
+    None
+}
