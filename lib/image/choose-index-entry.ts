@@ -1,6 +1,6 @@
 import { Code, StatusError } from "../status/index.js";
 import type { ImageIndex, IndexEntry } from "./image-index.js";
-import { formatPlatform, type Platform } from "./platform.js";
+import { formatPlatform, type Platform, variantNumberOf } from "./platform.js";
 
 /** Enough for any real image; more would only flood the error's text. */
 const maximumListed = 20;
@@ -58,21 +58,8 @@ function variantAge(
     return undefined;
   }
   if (offered.variant === wanted.variant) return 0;
-  const age = rank(wanted) - rank(offered);
+  const age = variantNumberOf(wanted) - variantNumberOf(offered);
   return age > 0 ? age : undefined; // not for NaN: unknown variants differ
-}
-
-function rank(platform: Platform): number {
-  const usual: Readonly<Record<string, number>> = {
-    amd64: 1,
-    arm64: 8,
-    arm: 7,
-  };
-  if (platform.variant === undefined) {
-    return usual[platform.architecture] ?? Number.NaN;
-  }
-  const number = /^v([1-9])$/.exec(platform.variant)?.[1];
-  return number === undefined ? Number.NaN : Number(number);
 }
 
 function listPlatforms(index: ImageIndex): string {

@@ -3,6 +3,7 @@ import { Code, StatusError } from "../status/index.js";
 import { quote } from "./quote.js";
 import { isRegistryHost, parseRegistryHost } from "./registry-host.js";
 import type { RegistryReference } from "./registry-reference.js";
+import { compileWildcards } from "./wildcards.js";
 
 /** A pattern of an image policy, ready to be matched. */
 export interface ImagePattern {
@@ -37,7 +38,7 @@ export function parseImagePattern(text: string): ImagePattern {
     );
   }
   const matchesHost = hostMatcher(host, text);
-  const matchesRepository = repositoryMatcher(repository);
+  const matchesRepository = compileWildcards(repository);
   return {
     text,
     matches: (reference) =>
@@ -70,16 +71,4 @@ function hostMatcher(host: string, text: string): (host: string) => boolean {
 function isPlainName(registry: string): boolean {
   const name = registry.replace(/:[0-9]+$/, "");
   return name.includes(".") && !name.startsWith("[") && isIP(name) === 0;
-}
-
-function repositoryMatcher(pattern: string): (repository: string) => boolean {
-  const source = pattern
-    .split(/(\*\*|\*)/)
-    .map((part) => {
-      if (part === "**") return ".*";
-      return part === "*" ? "[^/]*" : part.replace(/[.]/g, "\\.");
-    })
-    .join("");
-  const form = new RegExp(`^${source}$`);
-  return (repository) => form.test(repository);
 }

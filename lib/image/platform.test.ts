@@ -24,6 +24,7 @@ describe("parsePlatform()", () => {
     ["linux/armv6", "linux/arm/v6"],
     ["linux/armv8", "linux/arm64"],
     ["linux/riscv64", "linux/riscv64"],
+    ["linux/constructor", "linux/constructor"],
   ])("parsePlatform() takes %s for %s", (text, expected) => {
     expect(formatPlatform(parsePlatform(text))).toBe(expected);
   });
@@ -38,6 +39,17 @@ describe("parsePlatform()", () => {
 });
 
 describe("platformFromProperties()", () => {
+  test("platformFromProperties() refuses what would break a line", () => {
+    const properties = [{ name: "ISA", value: "x86-64\nOK /" }];
+    expect(() => platformFromProperties(properties, amd64)).toThrow(
+      expect.objectContaining({
+        code: Code.InvalidArgument,
+        message:
+          'Platform must consist of short words of letters, digits, ".", "+", "-" and "_": current value is "x86-64\\nOK /"',
+      }),
+    );
+  });
+
   test.each([
     [{}, "linux/amd64"],
     [{ OSFamily: "Linux" }, "linux/amd64"],

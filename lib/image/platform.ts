@@ -15,44 +15,68 @@ export interface Platform {
 }
 
 /** Words of REAPI's platform lexicon, of Bazel and of uname, as GOARCH. */
-const architectures: Readonly<Record<string, string>> = {
-  "x86-64": "amd64",
-  x86_64: "amd64",
-  "x86-32": "386",
-  x86_32: "386",
-  i386: "386",
-  i686: "386",
-  x86: "386",
-  aarch64: "arm64",
-  aarch32: "arm",
-  "arm-a32": "arm",
-  "arm-a64": "arm64",
-  armhf: "arm",
-  ppc: "ppc64le",
-  powerpc64le: "ppc64le",
-};
+const architectures: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    "x86-64": "amd64",
+    x86_64: "amd64",
+    "x86-32": "386",
+    x86_32: "386",
+    i386: "386",
+    i686: "386",
+    x86: "386",
+    aarch64: "arm64",
+    aarch32: "arm",
+    "arm-a32": "arm",
+    "arm-a64": "arm64",
+    armhf: "arm",
+    powerpc64le: "ppc64le",
+  }),
+);
 
 /** What an architecture's images are when they do not say their variant. */
-const usualVariants: Readonly<Record<string, string>> = {
-  amd64: "v1",
-  arm64: "v8",
-  arm: "v7",
-};
+const usualVariants: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    amd64: "v1",
+    arm64: "v8",
+    arm: "v7",
+  }),
+);
 
 /**
  * The same platform in one spelling: lower case, GOARCH's words, no variant
- * where it is the architecture's usual one.
+ * where it is the architecture's usual one. Throws InvalidArgument for words
+ * that could not stand in a line of text or a key: they come from clients and
+ * registries.
  */
 export function normalisePlatform(platform: Platform): Platform {
+  for (const word of Object.values(platform)) checkWord(word);
   const word = platform.architecture.toLowerCase();
   const spelled = splitArchitecture(word);
-  const architecture = architectures[spelled.name] ?? spelled.name;
+  const architecture = architectures.get(spelled.name) ?? spelled.name;
   const variant = platform.variant?.toLowerCase() || spelled.variant;
   return {
     os: platform.os.toLowerCase(),
     architecture,
-    variant: variant === usualVariants[architecture] ? undefined : variant,
+    variant: variant === usualVariants.get(architecture) ? undefined : variant,
   };
+}
+
+function checkWord(word: string | undefined): void {
+  if (word === undefined || /^[\w.+-]{0,64}$/.test(word)) return;
+  throw new StatusError(
+    Code.InvalidArgument,
+    `Platform must consist of short words of letters, digits, ".", "+", "-" and "_": current value is ${quote(word)}`,
+  );
+}
+
+/**
+ * The number of an architecture's variant, the usual one's if none is named;
+ * NaN if it has no number. Higher ones run what lower ones run.
+ */
+export function variantNumberOf(platform: Platform): number {
+  const { architecture, variant } = platform;
+  const name = variant ?? usualVariants.get(architecture) ?? "";
+  return Number(/^v([1-9])$/.exec(name)?.[1] ?? Number.NaN);
 }
 
 /** Words such as "armv6" and "x86-64-v3" hold the variant too. */
@@ -112,7 +136,7 @@ export function platformFromProperties(
         variant: undefined,
       }),
     );
-  const known = new Set([...Object.values(architectures), "riscv64", "s390x"]);
+  const known = new Set([...architectures.values(), "riscv64", "s390x"]);
   const asked =
     isas.find(({ architecture }) => known.has(architecture)) ?? isas[0];
   return asked ?? normalisePlatform({ ...defaultPlatform, os });

@@ -36,18 +36,24 @@ function decode(data: Uint8Array, subject: string): string {
 }
 
 /**
- * Walks the tokens that matter for keys and depth. It need not tell whether
- * the text is JSON at all: JSON.parse does that next.
+ * Walks the tokens that matter for keys and depth, in one pass: a regular
+ * expression would try each quote of a malformed text anew, which takes
+ * minutes for some megabytes. It need not tell whether the text is JSON at
+ * all: JSON.parse does that next.
  */
 function checkNesting(text: string, subject: string): void {
-  const token = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g;
   const open: (Set<string> | undefined)[] = []; // undefined for a list
-  for (const [found, colon] of text.matchAll(token)) {
-    if (found === "{") open.push(new Set());
-    else if (found === "[") open.push(undefined);
-    else if (found === "}" || found === "]") open.pop();
-    else if (colon !== undefined) {
-      addKey(found.slice(0, -colon.length), open.at(-1), subject);
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === "{") open.push(new Set());
+    else if (character === "[") open.push(undefined);
+    else if (character === "}" || character === "]") open.pop();
+    else if (character === '"') {
+      const end = endOfString(text, at);
+      if (isColonNext(text, end)) {
+        addKey(text.slice(at, end), open.at(-1), subject);
+      }
+      at = end - 1;
     }
     if (open.length > maximumDepth) {
       throw new StatusError(
@@ -56,6 +62,21 @@ function checkNesting(text: string, subject: string): void {
       );
     }
   }
+}
+
+/** Where the string that begins here ends: after its closing quote. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== '"') {
+    at += text[at] === "\\" ? 2 : 1;
+  }
+  return Math.min(at + 1, text.length);
+}
+
+function isColonNext(text: string, start: number): boolean {
+  let at = start;
+  while (/[ \t\r\n]/.test(text[at] ?? "")) at += 1;
+  return text[at] === ":";
 }
 
 function addKey(

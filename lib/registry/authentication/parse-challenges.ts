@@ -15,7 +15,7 @@ const maximumHeaderLength = 8192;
  */
 export function parseChallenges(header: string): readonly Challenge[] {
   const part =
-    /\s*,*\s*(?:([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))|([\w!#$%&'*+.^`|~-]+)(?=\s|,|$))/y;
+    /[\s,]*(?:([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))|([\w!#$%&'*+.^`|~-]+)(?=\s|,|$))/y;
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
   const text = header.slice(0, maximumHeaderLength);
   for (;;) {
