@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { startEvilRegistry } from "../../test/fixtures/evil-registry.js";
+import { startScriptedServer } from "../../test/fixtures/scripted-server.js";
 import { pushTestImage, sha256 } from "../../test/fixtures/test-image.js";
 import {
   type ImageReference,
@@ -32,28 +32,12 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** A registry whose every answer the test writes itself. */
 async function setupServer(
-  answer: (request: IncomingMessage) => {
-    readonly status: number;
-    readonly headers?: Readonly<Record<string, string>>;
-    readonly body?: string;
-  },
+  ...parameters: Parameters<typeof startScriptedServer>
 ) {
-  const seen: IncomingMessage[] = [];
-  const server: Server = createServer((request, response) => {
-    seen.push(request);
-    const { status, headers, body } = answer(request);
-    response.writeHead(status, headers).end(body);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  cleanups.push(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : undefined;
-  return { host: `127.0.0.1:${port}`, seen };
+  const server = await startScriptedServer(...parameters);
+  cleanups.push(() => server.stop());
+  return server;
 }
 
 function setupClient(...parameters: Parameters<typeof createTestClient>) {

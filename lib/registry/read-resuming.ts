@@ -16,8 +16,6 @@ export interface ReadResumingOptions {
    */
   readonly open: (offset: number) => Promise<HttpResponse>;
   readonly retry: RetryOptions;
-  /** Milliseconds, on a clock that never goes back. */
-  readonly now: () => number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -26,8 +24,6 @@ interface Progress {
   delivered: number;
   /** Bytes received, those skipped included. */
   transferred: number;
-  /** Time spent waiting for the registry, not for the caller. */
-  waitedMs: number;
   canRange: boolean;
 }
 
@@ -35,19 +31,12 @@ interface Progress {
 const progressBytes = 16 * 1024 * 1024;
 
 /**
- * The slowest average that is borne, after a first minute. A registry that
- * drips one byte before each idle timeout would hold us for ever.
- */
-const minimumBytesPerSecond = 16 * 1024;
-const graceMs = 60_000;
-
-/**
  * Reads a blob's bytes, once each and in order, and goes on where a broken
  * connection left off: by Range, or, where the registry cannot do that, from
  * the beginning with the known part skipped. No more than twice the blob's
  * size is transferred in all. Nothing is verified here. Throws Unavailable
- * when the connection breaks too often, DeadlineExceeded when it is too slow,
- * DataLoss when the registry states another size, and what `open` throws.
+ * when the connection breaks too often, DataLoss when the registry states
+ * another size, and what `open` throws.
  */
 export async function* readResuming(
   options: ReadResumingOptions,
@@ -56,13 +45,12 @@ export async function* readResuming(
   const progress: Progress = {
     delivered: 0,
     transferred: 0,
-    waitedMs: 0,
     canRange: true,
   };
   for (let failures = 1; ; failures += 1) {
     const before = progress.delivered;
     const response = await openAtProgress(options, progress);
-    const failure = yield* readBody(response, progress, options.now);
+    const failure = yield* readBody(response, progress);
     // All bytes are here, so that what broke afterwards does not matter;
     // whether they are the right ones is for the digest to say.
     if (progress.delivered >= sizeBytes) return;
@@ -83,36 +71,21 @@ export async function* readResuming(
 async function* readBody(
   { response, skip }: { response: HttpResponse; skip: number },
   progress: Progress,
-  now: () => number,
 ): AsyncGenerator<Uint8Array, StatusError> {
   let toSkip = skip;
-  let asked = now();
   try {
     for await (const chunk of response.body) {
-      progress.waitedMs += now() - asked;
       progress.transferred += chunk.byteLength;
-      checkSpeed(progress, response.subject);
       const fresh = chunk.subarray(Math.min(toSkip, chunk.byteLength));
       toSkip -= chunk.byteLength - fresh.byteLength;
       progress.delivered += fresh.byteLength;
       if (fresh.byteLength > 0) yield fresh;
-      asked = now();
     }
   } catch (error) {
     return toStatusError(error);
   }
   const text = `${response.subject} closed the connection`;
   return new StatusError(Code.Unavailable, text);
-}
-
-function checkSpeed(progress: Progress, subject: string): void {
-  const { waitedMs, transferred } = progress;
-  if (waitedMs <= graceMs) return;
-  if (transferred / (waitedMs / 1000) >= minimumBytesPerSecond) return;
-  throw new StatusError(
-    Code.DeadlineExceeded,
-    `${subject} sends less than ${minimumBytesPerSecond} bytes a second`,
-  );
 }
 
 async function openAtProgress(

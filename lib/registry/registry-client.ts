@@ -76,23 +76,17 @@ export class RegistryClient implements ImageSource {
   readonly #transport: HttpTransport;
   readonly #authenticator: RegistryAuthenticator;
   readonly #retry: RetryOptions;
-  readonly #now: () => number;
 
   constructor(options: RegistryClientOptions = {}) {
     const { registries = {}, credentials = noCredentials } = options;
-    this.#registries = Object.fromEntries(
-      Object.entries(registries).map(([host, settings]) => [
-        parseRegistryHost(host),
-        settings,
-      ]),
-    );
+    this.#registries = listWithMirrors(registries);
     const timeouts = { ...defaultTimeouts, ...options.timeouts };
-    this.#transport = new HttpTransport(timeouts);
-    this.#now = options.now ?? (() => performance.now());
+    const now = options.now ?? (() => performance.now());
+    this.#transport = new HttpTransport(timeouts, now);
     this.#authenticator = new RegistryAuthenticator({
       transport: this.#transport,
       credentials,
-      now: this.#now,
+      now,
     });
     this.#retry = { ...defaultRetry, ...options.retry };
   }
@@ -121,7 +115,6 @@ export class RegistryClient implements ImageSource {
         open: (offset) =>
           this.#openBlobAt(registryReference, descriptor, { offset, signal }),
         retry: this.#retry,
-        now: this.#now,
         signal,
       });
       yield* verifyBlob(descriptor, bytes);
@@ -196,6 +189,18 @@ export class RegistryClient implements ImageSource {
       authenticator: this.#authenticator,
     });
   }
+}
+
+/** By canonical host; a mirror counts as listed by being named as one. */
+function listWithMirrors(
+  registries: RegistrySettingsByHost,
+): RegistrySettingsByHost {
+  const listed = Object.entries(registries);
+  const mirrors = listed.flatMap(([, { mirrors = [] }]) => mirrors);
+  return Object.fromEntries([
+    ...mirrors.map((host) => [parseRegistryHost(host), {}] as const),
+    ...listed.map(([host, own]) => [parseRegistryHost(host), own] as const),
+  ]);
 }
 
 function inRegistry(reference: ImageReference): RegistryReference {

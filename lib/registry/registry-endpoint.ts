@@ -16,15 +16,15 @@ export interface RegistryEndpoint {
 }
 
 /** Registries whose API has another host than their name. */
-const apiHosts: Readonly<Record<string, string>> = {
-  "docker.io": "registry-1.docker.io",
-};
+const apiHosts: ReadonlyMap<string, string> = new Map([
+  ["docker.io", "registry-1.docker.io"],
+]);
 
 /** Realms of public registries that are known to have a host of their own. */
-const knownRealmHosts: Readonly<Record<string, readonly string[]>> = {
-  "docker.io": ["auth.docker.io"],
-  "registry.gitlab.com": ["gitlab.com"],
-};
+const knownRealmHosts: ReadonlyMap<string, string> = new Map([
+  ["docker.io", "auth.docker.io"],
+  ["registry.gitlab.com", "gitlab.com"],
+]);
 
 /**
  * Decides, from its name and the operator's settings alone, how a registry is
@@ -37,7 +37,7 @@ export function registryEndpointOf(
   const own = Object.hasOwn(settings, registry)
     ? settings[registry]
     : undefined;
-  const host = apiHosts[registry] ?? registry;
+  const host = apiHosts.get(registry) ?? registry;
   const isLoopback = hostClass(host) === "loopback";
   const plainHttp = own?.plainHttp ?? isLoopback;
   return {
@@ -45,7 +45,7 @@ export function registryEndpointOf(
     origin: `${plainHttp ? "http" : "https"}://${host}`,
     realmHosts: new Set([
       host,
-      ...(knownRealmHosts[registry] ?? []),
+      knownRealmHosts.get(registry) ?? host,
       ...(own?.realmHosts ?? []),
     ]),
     scope: own !== undefined ? "private" : isLoopback ? "loopback" : "public",

@@ -7,7 +7,10 @@ export interface RegistrySettings {
    * credential, besides the registry itself.
    */
   readonly realmHosts?: readonly string[];
-  /** Registries (host[:port]) that are asked first, in this order. */
+  /**
+   * Registries (host[:port]) that are asked first, in this order. Each counts
+   * as listed itself.
+   */
   readonly mirrors?: readonly string[];
 }
 

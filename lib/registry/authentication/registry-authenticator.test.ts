@@ -1,6 +1,9 @@
-import { createServer, type IncomingMessage } from "node:http";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { startDockerRegistry } from "../../../test/fixtures/docker-registry.js";
+import {
+  type ScriptedServer,
+  startScriptedServer,
+} from "../../../test/fixtures/scripted-server.js";
 import {
   buildTestImage,
   pushTestImage,
@@ -24,36 +27,12 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** Listens on loopback, and answers as the test says. */
 async function serve(
-  answer: (request: IncomingMessage & { body: string }) => {
-    readonly status: number;
-    readonly headers?: Readonly<Record<string, string>>;
-    readonly body?: unknown;
-  },
-) {
-  const seen: (IncomingMessage & { body: string })[] = [];
-  const server = createServer((incoming, response) => {
-    let body = "";
-    incoming.setEncoding("utf8").on("data", (text) => {
-      body += text;
-    });
-    incoming.on("end", () => {
-      const request = Object.assign(incoming, { body });
-      seen.push(request);
-      const { status, headers, body: sent } = answer(request);
-      response.writeHead(status, headers);
-      response.end(typeof sent === "string" ? sent : JSON.stringify(sent));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  cleanups.push(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : undefined;
-  return { host: `127.0.0.1:${port}`, seen };
+  ...parameters: Parameters<typeof startScriptedServer>
+): Promise<ScriptedServer> {
+  const server = await startScriptedServer(...parameters);
+  cleanups.push(() => server.stop());
+  return server;
 }
 
 /** A registry that takes the token "good-{n}", n the realm's last answer. */

@@ -50,13 +50,23 @@ const connectionsPerHost = 32;
 /** What is read of a discarded body, to keep its connection for the next. */
 const discardedBytes = 64 * 1024;
 
+/**
+ * The slowest average that is borne, after a first minute of waiting. A host
+ * that drips one byte before each idle timeout would hold us for ever.
+ */
+const minimumBytesPerSecond = 16 * 1024;
+const graceMs = 60_000;
+
 /** Sends single HTTP requests; owns the connections until it is closed. */
 export class HttpTransport {
   readonly #agents = new Map<NetworkScope, Agent>();
   readonly #timeouts: HttpTimeouts;
+  readonly #now: () => number;
 
-  constructor(timeouts: HttpTimeouts) {
+  /** The clock gives milliseconds and never goes back. */
+  constructor(timeouts: HttpTimeouts, now: () => number) {
     this.#timeouts = timeouts;
+    this.#now = now;
   }
 
   /**
@@ -78,7 +88,7 @@ export class HttpTransport {
         ...(request.body === undefined ? {} : { body: request.body }),
         ...(signal === undefined ? {} : { signal }),
       });
-      return toHttpResponse(response, subject, signal);
+      return toHttpResponse(response, { subject, signal, now: this.#now });
     } catch (error) {
       throw failure(error, subject, signal);
     }
@@ -108,10 +118,15 @@ export class HttpTransport {
   }
 }
 
+interface BodyContext {
+  readonly subject: string;
+  readonly signal: AbortSignal | undefined;
+  readonly now: () => number;
+}
+
 function toHttpResponse(
   response: Dispatcher.ResponseData,
-  subject: string,
-  signal: AbortSignal | undefined,
+  context: BodyContext,
 ): HttpResponse {
   const header = (name: string): string | undefined => {
     const value = response.headers[name];
@@ -122,9 +137,9 @@ function toHttpResponse(
   response.body.on("error", () => {});
   return {
     status: response.statusCode,
-    subject,
+    subject: context.subject,
     header,
-    body: readBody(response, subject, signal),
+    body: readBody(response, context),
     discard: async () => {
       // A connection that breaks meanwhile is no loss: nobody wants the rest.
       await response.body
@@ -136,8 +151,7 @@ function toHttpResponse(
 
 async function* readBody(
   response: Dispatcher.ResponseData,
-  subject: string,
-  signal: AbortSignal | undefined,
+  { subject, signal, now }: BodyContext,
 ): AsyncGenerator<Uint8Array> {
   const encoding = response.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") {
@@ -147,14 +161,31 @@ async function* readBody(
       `${subject} sends its answer with a Content-Encoding, which was not asked for`,
     );
   }
+  let sizeBytes = 0;
+  let waitedMs = 0; // for the host, not for who reads
+  let asked = now();
   try {
     // Without an encoding set, the stream gives Buffers.
     for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.byteLength;
+      waitedMs += now() - asked;
+      if (isTooSlow(sizeBytes, waitedMs)) {
+        throw new StatusError(
+          Code.DeadlineExceeded,
+          `sends less than ${minimumBytesPerSecond} bytes a second`,
+        );
+      }
       yield chunk;
+      asked = now();
     }
   } catch (error) {
     throw failure(error, subject, signal);
   }
+}
+
+function isTooSlow(sizeBytes: number, waitedMs: number): boolean {
+  if (waitedMs <= graceMs) return false;
+  return sizeBytes / (waitedMs / 1000) < minimumBytesPerSecond;
 }
 
 function failure(
