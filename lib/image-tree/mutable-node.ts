@@ -13,6 +13,7 @@ export type MutableNode =
   | MutableSpecial
   | PendingLink;
 
+/** A directory; a later entry may change its mode and time. */
 export interface MutableDirectory extends Omit<DirectoryNode, "children"> {
   mode: number;
   mtimeSeconds: number;
@@ -22,11 +23,13 @@ export interface MutableDirectory extends Omit<DirectoryNode, "children"> {
   hiddenBy: number;
 }
 
+/** A file; its group is known when the first link to it comes. */
 export interface MutableFile extends FileNode {
   linkGroup: number | undefined;
   layer: number;
 }
 
+/** A symbolic link. */
 export interface MutableSymlink extends SymlinkNode {
   layer: number;
 }
