@@ -8,6 +8,11 @@ export {
   type CachingImageResolverOptions,
   createCachingImageResolver,
 } from "./caching-image-resolver.js";
+export {
+  createConfiguredImageSource,
+  type RegistryConfiguration,
+  registryKeys,
+} from "./configured-image-source.js";
 export { createDeduplicatingImageResolver } from "./deduplicating-image-resolver.js";
 export { createDispatchingImageSource } from "./dispatching-image-source.js";
 export type {

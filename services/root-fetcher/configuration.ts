@@ -6,6 +6,7 @@ import {
 } from "../../lib/configuration/index.js";
 import { parsePlatform } from "../../lib/image/index.js";
 import { logLevels } from "../../lib/log/index.js";
+import { registryKeys } from "../../lib/registry/index.js";
 
 const absolutePath = z
   .string()
@@ -18,15 +19,6 @@ const socketMode = z
   .string()
   .regex(/^0?[0-7]{3}$/, 'must be permission bits in octal, such as "0660"')
   .transform((text) => Number.parseInt(text, 8));
-
-const registry = z.strictObject({
-  /** HTTP instead of HTTPS; on loopback that is so anyway. */
-  plainHttp: z.boolean().default(false),
-  /** Hosts of token realms that may see the registry's credential. */
-  realmHosts: z.array(z.string()).default([]),
-  /** Registries that are asked first. */
-  mirrors: z.array(z.string()).default([]),
-});
 
 const schema = z.strictObject({
   /** Directory of the image store; runners mount it read-only. */
@@ -57,10 +49,7 @@ const schema = z.strictObject({
   maximumPulls: z.int().positive().default(16),
   /** Threads that read layers; default: as many as there are cores. */
   workers: z.int().positive().optional(),
-  /** By host[:port]; those that are not listed are used over HTTPS. */
-  registries: z.record(z.string(), registry).default({}),
-  /** File of credentials like Docker's config.json, with its helpers. */
-  dockerConfig: z.string().optional(),
+  ...registryKeys,
   /** What is chosen from an index, as os/architecture[/variant]. */
   platform: z
     .string()

@@ -7,8 +7,12 @@ import {
   parseServiceArguments,
   runProgram,
 } from "../../lib/program/index.js";
+import {
+  createConfiguredImageSource,
+  createDeduplicatingImageResolver,
+  createSourceImageResolver,
+} from "../../lib/registry/index.js";
 import { readRootFetcherConfiguration } from "./configuration.js";
-import { createConfiguredImages } from "./configured-images.js";
 import { observedAcquire } from "./observed-acquire.js";
 import { openRootStore } from "./open-root-store.js";
 import { prefetchRoots } from "./prefetch-roots.js";
@@ -40,9 +44,13 @@ async function main({ argv, signal }: ProgramContext): Promise<undefined> {
 
   // The store's lock first: whoever has it may replace the socket.
   const store = await openRootStore(configuration, { kernel, log, metrics });
-  const images = createConfiguredImages(configuration);
+  const registries = createConfiguredImageSource(configuration);
+  const { source } = registries;
+  const resolver = createDeduplicatingImageResolver(
+    createSourceImageResolver(source),
+  );
   const { platform } = configuration;
-  const fetcher = new RootFetcher({ store, platform, ...images });
+  const fetcher = new RootFetcher({ store, platform, source, resolver });
   const acquire = observedAcquire(fetcher, { log, metrics });
   const service = await serveRootFetcher({
     path: configuration.socket,
@@ -75,6 +83,6 @@ async function main({ argv, signal }: ProgramContext): Promise<undefined> {
   // Clients first, so that no pull is begun for them any more.
   await service.stop();
   await store.close();
-  await images.close();
+  await registries.close();
   await diagnostics?.stop();
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { durationMs, sizeBytes } from "../../lib/configuration/index.js";
 import { logLevels } from "../../lib/log/index.js";
+import { registryKeys } from "../../lib/registry/index.js";
 import { invocationKeyFields } from "../../lib/route/index.js";
 
 const address = z
@@ -12,15 +13,6 @@ const tls = z.strictObject({
   authority: z.string().optional(),
   certificate: z.string().optional(),
   key: z.string().optional(),
-});
-
-const registry = z.strictObject({
-  /** HTTP instead of HTTPS; on loopback that is so anyway. */
-  plainHttp: z.boolean().default(false),
-  /** Hosts of token realms that may see the registry's credential. */
-  realmHosts: z.array(z.string()).default([]),
-  /** Registries that are asked first. */
-  mirrors: z.array(z.string()).default([]),
 });
 
 const tags = z.discriminatedUnion("policy", [
@@ -112,10 +104,7 @@ export const routerConfigurationSchema = z.strictObject({
   log: z
     .strictObject({ level: z.enum(logLevels).default("info") })
     .prefault({}),
-  /** By host[:port]; those that are not listed are used over HTTPS. */
-  registries: z.record(z.string(), registry).default({}),
-  /** File of credentials like Docker's config.json, with its helpers. */
-  dockerConfig: z.string().optional(),
+  ...registryKeys,
   instances: z.array(instance).min(1),
   /** Groups for fair scheduling, the coarsest first. */
   invocationKeys: z

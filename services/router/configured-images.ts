@@ -1,11 +1,9 @@
 import {
   createCachingImageResolver,
+  createConfiguredImageSource,
   createDeduplicatingImageResolver,
-  createDockerConfigCredentials,
-  createMirroringImageSource,
   createSourceImageResolver,
   type ImageResolver,
-  RegistryClient,
 } from "../../lib/registry/index.js";
 import type { RouterConfiguration } from "./configuration.js";
 
@@ -24,14 +22,8 @@ export interface ConfiguredImages {
 export function createConfiguredImages(
   configuration: RouterConfiguration,
 ): ConfiguredImages {
-  const { registries, dockerConfig, limits } = configuration;
-  const client = new RegistryClient({
-    registries,
-    ...(dockerConfig === undefined
-      ? {}
-      : { credentials: createDockerConfigCredentials(dockerConfig) }),
-  });
-  const source = createMirroringImageSource(client, registries);
+  const { source, close } = createConfiguredImageSource(configuration);
+  const { limits } = configuration;
   const images = createCachingImageResolver(
     createDeduplicatingImageResolver(createSourceImageResolver(source)),
     {
@@ -39,5 +31,5 @@ export function createConfiguredImages(
       failureLifetimeMs: limits.imageFailureLifetime,
     },
   );
-  return { images, close: () => client.close() };
+  return { images, close };
 }
