@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import {
@@ -218,6 +218,22 @@ describe("Execute", () => {
       inputs: { text: "no program" },
     });
     expect(response.result).toMatchObject({ exitCode });
+  });
+
+  test("Execute says that its users cannot reach the build directory", async () => {
+    scenario = await EngineScenario.start();
+    const closed = join(scenario.directory, "closed");
+    mkdirSync(closed, { mode: 0o700 });
+    const engine = await EngineScenario.start(
+      { build: join(closed, "build") },
+      scenario.directory,
+    );
+    const { response } = await engine.run({ command: shell("true") });
+    await engine.stop({ keep: true });
+    expect(response.status).toMatchObject({
+      code: Code.FailedPrecondition,
+      message: `Build directory "${closed}/build" must be reachable for the users that commands run as: others may not enter "${closed}"`,
+    });
   });
 
   test("Execute cuts long output, with a mark, and lets the command go on", async () => {

@@ -181,6 +181,7 @@ async function run(
     execution.routed.isRewritten,
     execution.slot,
   );
+  if (identity.user !== undefined) options.buildDirectories.checkReachable();
   const program = {
     argv: command.arguments,
     env: environmentOf(command),

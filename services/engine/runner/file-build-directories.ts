@@ -6,10 +6,12 @@ import {
   mkdirSync,
   readdirSync,
   rmdirSync,
+  statSync,
   unlinkSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import { wrap } from "../../../lib/status/index.js";
+import { Code, StatusError, wrap } from "../../../lib/status/index.js";
 import { makeOpenDirectory } from "./file-input-root.js";
 
 /** Entries removed before other work gets its turn. */
@@ -26,6 +28,7 @@ export interface BuildDirectory {
 /** Makes the directories in which actions run: "{directory}/{id}/root". */
 export class FileBuildDirectories {
   readonly #directory: string;
+  readonly #unreachable: string | undefined;
 
   /** Makes the directory if it is absent. */
   constructor(directory: string) {
@@ -33,6 +36,19 @@ export class FileBuildDirectories {
     mkdirSync(directory, { recursive: true });
     // Entered, not listed: the names in it are the actions' secrets.
     chmodSync(directory, 0o711);
+    this.#unreachable = findClosedParent(directory);
+  }
+
+  /**
+   * Throws FailedPrecondition when other users than ours cannot reach the
+   * directory: their commands would begin, and fail in strange ways.
+   */
+  checkReachable(): void {
+    if (this.#unreachable === undefined) return;
+    throw new StatusError(
+      Code.FailedPrecondition,
+      `Build directory "${this.#directory}" must be reachable for the users that commands run as: others may not enter "${this.#unreachable}"`,
+    );
   }
 
   /** Removes what an earlier process left. No action may be running. */
@@ -56,6 +72,13 @@ export class FileBuildDirectories {
   /** Removes one; everything that ran in it must be dead. */
   async remove({ path }: BuildDirectory): Promise<void> {
     await removeTree(path);
+  }
+}
+
+function findClosedParent(directory: string): string | undefined {
+  for (let path = directory; ; path = dirname(path)) {
+    if ((statSync(path).mode & 0o001) === 0) return path;
+    if (path === dirname(path)) return undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Metadata } from "@grpc/grpc-js";
@@ -65,6 +65,8 @@ export function shell(script: string, more: Partial<Command> = {}) {
 /** Clients of an engine over real gRPC, and the engine if it is here. */
 export class EngineScenario {
   readonly directory: string;
+  /** Where the engine listens. */
+  readonly address: string;
   readonly cas: GrpcContentAddressableStorage;
   readonly execution: ExecutionClient;
   readonly operations: OperationsClient;
@@ -85,6 +87,7 @@ export class EngineScenario {
     const credentials = channelCredentials();
     const options = channelOptions({});
     this.directory = directory;
+    this.address = address;
     this.cas = new GrpcContentAddressableStorage(clients);
     this.execution = new ExecutionClient(address, credentials, options);
     this.operations = new OperationsClient(address, credentials, options);
@@ -108,6 +111,8 @@ export class EngineScenario {
     reused?: string,
   ): Promise<EngineScenario> {
     const directory = reused ?? (await mkdtemp(join(tmpdir(), "engine-")));
+    // Commands run as other users, who must get there.
+    if (reused === undefined) await chmod(directory, 0o755);
     const checked = engineConfigurationSchema.parse({
       listen: [{ address: "127.0.0.1:0", actionCacheUpdates: true }],
       state: join(directory, "state"),
