@@ -12,10 +12,10 @@ test_tools=(
   bazel:bazel-bootstrap
   /usr/share/bazel/rules/java:bazel-rules-java
   /usr/share/bazel/rules/proto:bazel-rules-proto
+  bsdtar:libarchive-tools
   bwrap:bubblewrap
   debootstrap:debootstrap
   docker-registry:docker-registry
-  htpasswd:apache2-utils
   podman:podman
   go:golang-go
   python3:python3

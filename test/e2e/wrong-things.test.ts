@@ -1,5 +1,9 @@
 // Proves that wrong things are clear at once in Bazel's output, and never a
 // hang: the text names the thing, and says who must act.
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import {
   type BazelWorkspace,
@@ -10,9 +14,10 @@ import { type ChildServer, findFreePort } from "../fixtures/child-server.js";
 import { type PushedImage, pushDemoImage } from "../fixtures/demo-image.js";
 import { startDockerRegistry } from "../fixtures/docker-registry.js";
 
-/** "user:secret" by bcrypt, as htpasswd -B makes it. */
+/** User and password of private registries, and crypt(3)'s bcrypt of it. */
+const credentials = "alice:wonderland";
 const htpasswd =
-  "user:$2y$05$1X8tVOS2Y2Xt2xjpOEKZIuUqiZ9yyRVzELqwXLMdFLHrBbH2kRxhO\n";
+  "alice:$2b$05$abcdefghijklmnopqrstuuA0vov2GDneHB3.8.cv9UF9g.RdvScIW\n";
 
 let registry: ChildServer;
 let image: PushedImage;
@@ -160,3 +165,45 @@ test(
   },
   atOnceMs,
 );
+
+test(
+  "a private image with credentials runs, and they are told nowhere",
+  async () => {
+    const closed = await startDockerRegistry({ htpasswd });
+    const folder = await mkdtemp(join(tmpdir(), "berth-docker-config-"));
+    const file = join(folder, "config.json");
+    const auth = Buffer.from(credentials).toString("base64");
+    await writeFile(
+      file,
+      JSON.stringify({ auths: { [closed.host]: { auth } } }),
+    );
+    const own = await startBerth("--docker-config", file, "--verbose");
+    try {
+      const { pinned } = pushDemoImage(closed.host, { credentials });
+      expect(await own.run(pinned, "--", "echo", "in")).toMatchObject({
+        status: 0,
+        stdout: "in\n",
+      });
+      const lines = own.lines.join("\n");
+      for (const secret of ["wonderland", auth]) {
+        expect(lines).not.toContain(secret);
+        expect(searchFor(secret, own.state)).toBe("");
+      }
+    } finally {
+      await own.stop();
+      await closed.stop();
+      await rm(folder, { recursive: true });
+    }
+  },
+  atOnceMs,
+);
+
+/** Files of a folder that hold a text; those of images are left out. */
+function searchFor(text: string, folder: string): string {
+  const { stdout } = spawnSync(
+    "grep",
+    ["-rlF", "--exclude-dir=store", text, folder],
+    { encoding: "utf8" },
+  );
+  return stdout;
+}
