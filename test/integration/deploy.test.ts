@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { parse, parseAllDocuments } from "yaml";
 import { berthExec } from "../fixtures/berth-exec.js";
@@ -117,6 +117,13 @@ describe("deploy/buildbarn", () => {
     expect(only(runner, /buildDirectoryPath: '(.*)'/)).toBe(build);
     const exec = read("berth/exec.toml");
     expect(only(exec, /^build_directory = "(.*)"$/)).toBe(build);
+  });
+
+  test("actions without an image cannot reach the runner's socket", () => {
+    const runner = read("buildbarn/runner.jsonnet");
+    const socket = only(runner, /listenPaths: \['(.*)'\]/);
+    const hidden = only(read("berth/exec.toml"), /^hide = \["(.*)"\]$/);
+    expect(dirname(socket)).toBe(hidden);
   });
 
   test("a runner is ready when helper and socket are there", () => {
