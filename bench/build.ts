@@ -1,7 +1,7 @@
 // A real Bazel building many tiny genrules through `berth up`, every action in
 // an image, against Bazel's own sandbox.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export async function benchBuild(): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), "berth-bench-"));
   const stops: (() => void)[] = [];
   try {
-    makeWorkspace(folder);
+    makeWorkspace(join(folder, "workspace"));
     const image = await serveImage(folder, stops);
     const engine = await startBerth(folder, stops);
     const bazel = createBazel(folder, stops);
@@ -35,7 +35,11 @@ export async function benchBuild(): Promise<BenchRow[]> {
         "--spawn_strategy=remote",
         "--genrule_strategy=remote",
       ],
-      sandboxed: ["--spawn_strategy=sandboxed", "--genrule_strategy=sandboxed"],
+      sandboxed: [
+        "--spawn_strategy=sandboxed",
+        "--genrule_strategy=sandboxed",
+        "--nosandbox_debug",
+      ],
     };
     const times: Record<keyof typeof strategies, number[]> = {
       berth: [],
@@ -61,6 +65,7 @@ export async function benchBuild(): Promise<BenchRow[]> {
 }
 
 function makeWorkspace(folder: string): void {
+  mkdirSync(folder);
   writeFileSync(join(folder, "WORKSPACE"), "");
   const rules = Array.from(
     { length: genrules },
@@ -81,8 +86,9 @@ function createBazel(folder: string, stops: (() => void)[]) {
     .split("\n");
   const run = (args: readonly string[]) => {
     const { status, stderr } = spawnSync("bazel", [...startup, ...args], {
-      cwd: folder,
+      cwd: join(folder, "workspace"),
       encoding: "utf8",
+      maxBuffer: 1 << 28,
     });
     if (status !== 0) throw new Error(`bazel ${args[0]} failed: ${stderr}`);
   };
@@ -148,7 +154,7 @@ async function startBerth(
   const child = spawn(
     join(root, "bin/berth"),
     ["up", "--state", join(folder, "state"), "--listen", address],
-    { stdio: ["ignore", "pipe", "inherit"] },
+    { stdio: ["ignore", "pipe", "ignore"] },
   );
   stops.push(() => child.kill());
   for await (const line of createInterface({ input: child.stdout })) {
