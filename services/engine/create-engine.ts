@@ -20,6 +20,7 @@ import { createExecutionServices } from "./execution-service.js";
 import { executeAction } from "./runner/action-executor.js";
 import { FileBuildDirectories } from "./runner/file-build-directories.js";
 import { ProgramIdentity } from "./runner/program-identity.js";
+import { ProgramSpawner } from "./runner/program-spawner.js";
 import { ActionQueue } from "./scheduling/action-queue.js";
 import { createDirectActionRouting } from "./scheduling/direct-action-routing.js";
 import { createEngineMetrics } from "./scheduling/engine-metrics.js";
@@ -67,6 +68,7 @@ export async function createEngine(
     }),
     cas,
   );
+  const spawner = new ProgramSpawner();
   const queue = new ActionQueue(slots);
   const reader = createCasReader(cas);
   const routing = createRouting(configuration, reader);
@@ -90,6 +92,7 @@ export async function createEngine(
         reader,
         buildDirectories,
         identity,
+        spawner,
         placement: isRoot ? "link" : "copy",
         defaultTimeoutMs: configuration.timeout.default,
         maximumTimeoutMs: configuration.timeout.maximum,
@@ -126,6 +129,7 @@ export async function createEngine(
       clearTimeout(timer);
       scheduler.cancelAll();
       await scheduler.idle();
+      await Promise.all([spawner.stop(), buildDirectories.idle()]);
       routing.close();
       cas.close();
     },

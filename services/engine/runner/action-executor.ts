@@ -31,7 +31,8 @@ import { FileProgramOutput } from "./file-program-output.js";
 import { readInputRoot } from "./input-root.js";
 import { type CommandPaths, resolveCommandPaths } from "./output-paths.js";
 import type { ProgramIdentity } from "./program-identity.js";
-import { type ProgramOutcome, runProgram } from "./program-runner.js";
+import type { ProgramOutcome } from "./program-runner.js";
+import type { ProgramSpawner } from "./program-spawner.js";
 
 /** What the executor needs. */
 export interface ActionExecutorOptions {
@@ -39,6 +40,7 @@ export interface ActionExecutorOptions {
   readonly reader: CasReader;
   readonly buildDirectories: FileBuildDirectories;
   readonly identity: ProgramIdentity;
+  readonly spawner: ProgramSpawner;
   readonly placement: PlacementMethod;
   /** For actions that name none. */
   readonly defaultTimeoutMs: number;
@@ -116,8 +118,7 @@ export async function executeAction(
     );
   } finally {
     unpin();
-    // What cannot be removed is ours to look at, and not the action's fault.
-    await options.buildDirectories.remove(directory).catch(options.sink);
+    await options.buildDirectories.release(directory, options.sink);
   }
 }
 
@@ -176,12 +177,15 @@ async function run(
     throw new StatusError(Code.InvalidArgument, "Command must have arguments");
   }
   const { workingDirectory } = paths;
-  const identity = options.identity.choose(
+  const { isHelper, user, leftovers } = options.identity.choose(
     command.arguments,
-    execution.routed.isRewritten,
-    execution.slot,
+    {
+      isRewritten: execution.routed.isRewritten,
+      slot: execution.slot,
+      buildDirectory: directory.path,
+    },
   );
-  if (identity.user !== undefined) options.buildDirectories.checkReachable();
+  if (user !== undefined) options.buildDirectories.checkReachable();
   const program = {
     argv: command.arguments,
     env: environmentOf(command),
@@ -189,21 +193,18 @@ async function run(
       workingDirectory === ""
         ? directory.root
         : `${directory.root}/${workingDirectory}`,
-    stdout: outputs.stdout.descriptor,
-    stderr: outputs.stderr.descriptor,
-    user: identity.user,
-    hasFaultPipe: identity.isHelper,
+    stdout: outputs.stdout.path,
+    stderr: outputs.stderr.path,
+    user,
+    hasFaultPipe: isHelper,
     timeoutMs,
   };
-  let wasKilled = true;
-  try {
-    const outcome = await runProgram(program, execution.signal);
-    wasKilled = outcome.type === "timedOut";
-    if (outcome.type === "fault") throw outcome.error;
-    return { outcome, isDead: identity.endsAllProcesses };
-  } finally {
-    await identity.killLeftovers(directory.path, wasKilled);
+  const { spawner } = options;
+  const outcome = await spawner.run(program, leftovers, execution.signal);
+  if (outcome.type === "fault") {
+    throw new StatusError(outcome.code, outcome.text);
   }
+  return { outcome, isDead: leftovers.type !== "unknown" };
 }
 
 function environmentOf(command: Command): Record<string, string> {
@@ -220,7 +221,7 @@ function exitCodeOf(outcome: ProgramOutcome): number {
     case "timedOut":
       return 128 + 9; // it was killed
     case "fault":
-      throw outcome.error;
+      throw new StatusError(outcome.code, outcome.text);
   }
 }
 

@@ -2,20 +2,17 @@ import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   type Dirent,
-  lstatSync,
   mkdirSync,
   readdirSync,
-  rmdirSync,
   statSync,
-  unlinkSync,
 } from "node:fs";
+import { chmod, lstat, readdir, rmdir, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { Code, StatusError, wrap } from "../../../lib/status/index.js";
 import { makeOpenDirectory } from "./file-input-root.js";
 
-/** Entries removed before other work gets its turn. */
-const entriesPerTurn = 400;
+/** Directories that wait for their removal before actions wait for it. */
+const maximumRemovals = 32;
 
 /** The directory of one action. */
 export interface BuildDirectory {
@@ -29,6 +26,7 @@ export interface BuildDirectory {
 export class FileBuildDirectories {
   readonly #directory: string;
   readonly #unreachable: string | undefined;
+  readonly #removals = new Set<Promise<void>>();
 
   /** Makes the directory if it is absent. */
   constructor(directory: string) {
@@ -69,9 +67,30 @@ export class FileBuildDirectories {
     return { path, root: `${path}/root` };
   }
 
-  /** Removes one; everything that ran in it must be dead. */
-  async remove({ path }: BuildDirectory): Promise<void> {
-    await removeTree(path);
+  /**
+   * Closes one to all other users and removes it in the background;
+   * everything that ran in it must be dead. Waits while too many are left.
+   */
+  async release(
+    { path }: BuildDirectory,
+    sink: (error: unknown) => void,
+  ): Promise<void> {
+    // First: who knows the name could else put symlinks in our way.
+    chmodSync(path, 0o700);
+    const removal = removeTree(path)
+      .catch((error: unknown) => {
+        sink(wrap(error, "Failed to remove a build directory"));
+      })
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+    if (this.#removals.size > maximumRemovals) {
+      await Promise.race(this.#removals);
+    }
+  }
+
+  /** Resolves when all that was released is gone. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#removals);
   }
 }
 
@@ -89,21 +108,19 @@ function findClosedParent(directory: string): string | undefined {
  */
 async function removeTree(path: string): Promise<void> {
   const root = Buffer.from(path).toString("latin1");
-  if (!lstatSync(path).isDirectory()) return unlinkSync(path);
-  let removed = 0;
+  if (!(await lstat(path)).isDirectory()) return unlink(path);
   const stack = [{ path: root, entered: false }];
   for (let next = stack.at(-1); next !== undefined; next = stack.at(-1)) {
     if (next.entered) {
-      rmdirSync(bytes(next.path));
+      await rmdir(bytes(next.path));
       stack.pop();
       continue;
     }
     next.entered = true;
-    for (const entry of list(next.path)) {
+    for (const entry of await list(next.path)) {
       const child = `${next.path}/${entry.name}`;
       if (entry.isDirectory()) stack.push({ path: child, entered: false });
-      else unlinkSync(bytes(child));
-      if (++removed % entriesPerTurn === 0) await yieldToOthers();
+      else await unlink(bytes(child));
     }
   }
 }
@@ -112,8 +129,8 @@ function bytes(path: string): Buffer {
   return Buffer.from(path, "latin1");
 }
 
-function list(path: string): Dirent[] {
+async function list(path: string): Promise<Dirent[]> {
   // Root may remove from any directory; others only from what they may write.
-  if (process.getuid?.() !== 0) chmodSync(bytes(path), 0o700);
-  return readdirSync(bytes(path), { withFileTypes: true, encoding: "latin1" });
+  if (process.getuid?.() !== 0) await chmod(bytes(path), 0o700);
+  return readdir(bytes(path), { withFileTypes: true, encoding: "latin1" });
 }

@@ -17,21 +17,20 @@ const checkIntervalMs = 100;
  * while it runs, so that the disk does not fill.
  */
 export class FileProgramOutput implements Disposable {
-  /** The descriptor for the program. */
-  readonly descriptor: number;
-  readonly #path: string;
+  /** The file, which the program appends to. */
+  readonly path: string;
+  readonly #descriptor: number;
   readonly #maximumBytes: number;
   readonly #timer: NodeJS.Timeout;
   #wasCut = false;
 
   constructor(path: string, maximumBytes: number) {
-    this.#path = path;
+    this.path = path;
     this.#maximumBytes = maximumBytes;
-    // Append: after a cut the program goes on at the end, and leaves no hole.
-    this.descriptor = openSync(path, "ax+");
+    this.#descriptor = openSync(path, "ax+");
     // Programs open /dev/stdout again, as the user that they run as. Others
     // cannot come here: the directory's name is not known to them.
-    fchmodSync(this.descriptor, 0o666);
+    fchmodSync(this.#descriptor, 0o666);
     this.#timer = setInterval(() => this.#cut(), checkIntervalMs);
     this.#timer.unref();
   }
@@ -39,13 +38,13 @@ export class FileProgramOutput implements Disposable {
   /** What was written, with a mark where it was cut. */
   read(): Buffer {
     this.#cut();
-    const { size } = fstatSync(this.descriptor);
+    const { size } = fstatSync(this.#descriptor);
     if (size === 0) return Buffer.alloc(0);
     const data = Buffer.allocUnsafe(size);
     let length = 0;
     while (length < size) {
       const read = readSync(
-        this.descriptor,
+        this.#descriptor,
         data,
         length,
         size - length,
@@ -60,14 +59,14 @@ export class FileProgramOutput implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-    closeSync(this.descriptor);
-    unlinkSync(this.#path);
+    closeSync(this.#descriptor);
+    unlinkSync(this.path);
   }
 
   #cut(): void {
-    if (fstatSync(this.descriptor).size <= this.#maximumBytes) return;
+    if (fstatSync(this.#descriptor).size <= this.#maximumBytes) return;
     this.#wasCut = true;
-    ftruncateSync(this.descriptor, this.#maximumBytes);
+    ftruncateSync(this.#descriptor, this.#maximumBytes);
   }
 
   #mark(): Buffer {

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,16 +7,14 @@ import { Code, StatusError } from "../../../lib/status/index.js";
 import { runProgram } from "./program-runner.js";
 
 let directory: string;
-let output: number;
+let output: string;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "program-"));
-  output = openSync(join(directory, "output"), "w");
+  output = join(directory, "output");
+  writeFileSync(output, "");
 });
-afterEach(async () => {
-  closeSync(output);
-  await rm(directory, { recursive: true });
-});
+afterEach(() => rm(directory, { recursive: true }));
 
 function run(
   script: string,
@@ -58,16 +56,16 @@ describe("runProgram()", () => {
   test.each([
     [
       "echo 'NOT_FOUND image \"x\" is gone' >&3; exit 125",
-      new StatusError(Code.NotFound, 'image "x" is gone'),
+      { code: Code.NotFound, text: 'image "x" is gone' },
     ],
     [
       "printf 'UNAVAILABLE no newline' >&3; exit 125",
-      new StatusError(Code.Unavailable, "no newline"),
+      { code: Code.Unavailable, text: "no newline" },
     ],
-    ["echo some text >&3", new StatusError(Code.Unavailable, "some text")],
-    ["echo OK fine >&3", new StatusError(Code.Unavailable, "OK fine")],
-  ])("runProgram() takes %j for the machine's fault", async (script, error) => {
-    expect(await run(script)).toEqual({ type: "fault", error });
+    ["echo some text >&3", { code: Code.Unavailable, text: "some text" }],
+    ["echo OK fine >&3", { code: Code.Unavailable, text: "OK fine" }],
+  ])("runProgram() takes %j for the machine's fault", async (script, fault) => {
+    expect(await run(script)).toEqual({ type: "fault", ...fault });
   });
 
   test("runProgram() takes 125 with an empty fault pipe for the action's own", async () => {
@@ -80,9 +78,8 @@ describe("runProgram()", () => {
   });
 
   test("runProgram() kills what is left in the program's group", async () => {
-    const file = join(directory, "output");
     await run("sleep 64.5 & echo $!");
-    const pid = readFileSync(file, "utf8").trim();
+    const pid = readFileSync(output, "utf8").trim();
     await expect(async () => {
       for (;;) {
         const stat = readFileSync(`/proc/${pid}/stat`, "latin1");

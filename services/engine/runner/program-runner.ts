@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import {
   Code,
   StatusError,
@@ -11,9 +12,9 @@ export interface Program {
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
-  /** Open descriptors for standard output and error. */
-  readonly stdout: number;
-  readonly stderr: number;
+  /** Existing files, to which standard output and error are appended. */
+  readonly stdout: string;
+  readonly stderr: string;
   /** Runs as this user, without other groups; unset: as we do. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   /** Descriptor 3 is a pipe on which the program tells its own faults. */
@@ -21,7 +22,7 @@ export interface Program {
   readonly timeoutMs: number;
 }
 
-/** How a program ended. */
+/** How a program ended; plain data. */
 export type ProgramOutcome =
   /** By itself: its status, or 128 and the signal's number. */
   | { readonly type: "exited"; readonly exitCode: number }
@@ -30,7 +31,7 @@ export type ProgramOutcome =
   /** It never began: there is no such program, or it may not be executed. */
   | { readonly type: "notStarted"; readonly exitCode: 126 | 127; text: string }
   /** The machine's fault, as the program told on the fault pipe. */
-  | { readonly type: "fault"; readonly error: StatusError };
+  | { readonly type: "fault"; readonly code: Code; readonly text: string };
 
 /** Numbers of the signals that Node names and programs die of. */
 const signalNumbers: Readonly<Record<string, number>> = {
@@ -94,6 +95,8 @@ export async function runProgram(
 
 function start(program: Program): ChildProcess | ProgramOutcome {
   const [name = "", ...rest] = program.argv;
+  const stdout = openSync(program.stdout, "a");
+  const stderr = openSync(program.stderr, "a");
   try {
     return spawn(name, rest, {
       argv0: name,
@@ -102,8 +105,8 @@ function start(program: Program): ChildProcess | ProgramOutcome {
       detached: true, // setsid: one group to kill, and no terminal
       stdio: [
         "ignore",
-        program.stdout,
-        program.stderr,
+        stdout,
+        stderr,
         ...(program.hasFaultPipe ? ["pipe" as const] : []),
       ],
       ...(program.user === undefined ? {} : program.user),
@@ -116,6 +119,9 @@ function start(program: Program): ChildProcess | ProgramOutcome {
       `Failed to start "${name}": ${message}`,
       { cause: error },
     );
+  } finally {
+    closeSync(stdout); // the program has its own by now
+    closeSync(stderr);
   }
 }
 
@@ -192,16 +198,16 @@ function readFault(
     await closed;
     clearTimeout(timer);
     const line = text.slice(0, maximumFaultBytes).split("\n", 1)[0] ?? "";
-    return line === "" ? undefined : { type: "fault", error: parseFault(line) };
+    return line === "" ? undefined : parseFault(line);
   };
 }
 
 /** "<CODE> <text>"; a line that says otherwise is the machine's fault too. */
-function parseFault(line: string): StatusError {
+function parseFault(line: string): ProgramOutcome {
   const [name = ""] = line.split(" ", 1);
   const code = tryParseCodeName(name);
   if (code === undefined || code === Code.Ok) {
-    return new StatusError(Code.Unavailable, line);
+    return { type: "fault", code: Code.Unavailable, text: line };
   }
-  return new StatusError(code, line.slice(name.length + 1));
+  return { type: "fault", code, text: line.slice(name.length + 1) };
 }
