@@ -14,7 +14,8 @@ export type FindInstance = (instanceName: InstanceName) => RouterInstance;
 
 /**
  * Looks up by the longest prefix, in whole components: "a" serves "a/b", not
- * "ab". Throws InvalidArgument for a name that nobody serves.
+ * "ab". Throws InvalidArgument for two instances of one prefix, and, when
+ * looking up, for a name that nobody serves.
  */
 export function createInstanceLookup(
   instances: readonly RouterInstance[],
@@ -22,6 +23,14 @@ export function createInstanceLookup(
   const byLength = [...instances].sort(
     (a, b) => b.prefix.length - a.prefix.length,
   );
+  const prefixes = instances.map(({ prefix }) => prefix);
+  const twice = prefixes.find((prefix, at) => prefixes.indexOf(prefix) < at);
+  if (twice !== undefined) {
+    throw new StatusError(
+      Code.InvalidArgument,
+      `Instance prefix must be unique: current value is "${twice}"`,
+    );
+  }
   return (instanceName) => {
     const found = byLength.find(
       ({ prefix }) =>

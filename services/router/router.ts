@@ -87,6 +87,9 @@ async function buildService(
   const configured = await createConfiguredInstances(configuration, {
     images: metrics.observe(images),
     metrics,
+  }).catch(async (error: unknown) => {
+    await close();
+    throw error;
   });
   const sink = (error: unknown) =>
     log.error("Failed to answer", { error: toStatusError(error) });
