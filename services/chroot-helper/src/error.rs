@@ -89,6 +89,11 @@ impl Error {
         };
         let errno = Errno::from_io_error(source)?;
         Some(match (*call, errno) {
+            // What the default profiles of Docker and podman answer, each in its way.
+            ("clone3", Errno::NOSYS) | ("sethostname", Errno::PERM) => {
+                "the container's seccomp profile forbids what a sandbox is made of: run the runner \
+                 with seccomp unconfined"
+            }
             ("clone3", Errno::PERM | Errno::ACCESS) => {
                 "user namespaces are not permitted here; berth-exec --check names the cause"
             }
