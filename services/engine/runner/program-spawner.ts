@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Code, StatusError } from "../../../lib/status/index.js";
-import type { Leftovers } from "./program-leftovers.js";
+import { endLeftovers, type Leftovers } from "./program-leftovers.js";
 import type { Program, ProgramOutcome } from "./program-runner.js";
 import type {
   SpawnerAnswer,
@@ -51,6 +51,8 @@ export class ProgramSpawner {
         send(spawner, { type: "run", id, program, leftovers });
       });
     } catch (error) {
+      // If the process is gone it could not do this; else nothing is left.
+      await endLeftovers(leftovers, true);
       throw signal.aborted ? signal.reason : error;
     } finally {
       signal.removeEventListener("abort", kill);
