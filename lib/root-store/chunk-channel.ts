@@ -10,7 +10,7 @@ import {
  * Bytes that may be under way to a worker: enough to keep it busy while the
  * next ones come from the network, little beside what a worker needs anyway.
  */
-const windowBytes = 4 << 20;
+const windowBytes = 1 << 20;
 
 /** What the sender posts. */
 type ChunkMessage =
@@ -23,9 +23,15 @@ interface CreditMessage {
   readonly consumedBytes: number;
 }
 
+/** Whether a chunk can be handed over without a copy. */
+function isWholeBuffer({ byteLength, buffer }: Uint8Array): boolean {
+  return byteLength === buffer.byteLength;
+}
+
 /**
  * Sends a source's chunks through a port until the source ends or fails, or
- * the receiver closes the port. Waits while the receiver is behind. A failure
+ * the receiver closes the port. The source must not use a chunk after it gave
+ * it out. Waits while the receiver is behind. A failure
  * of the source becomes the receiver's; nothing is thrown. The source is
  * closed in any case.
  */
@@ -48,11 +54,11 @@ export async function sendChunks(
   });
   try {
     for await (const chunk of source) {
-      // A copy of its own, which can be handed over: the chunk may be a part
-      // of a larger buffer of the network's.
-      const copy = new Uint8Array(chunk);
-      port.postMessage({ chunk: copy } satisfies ChunkMessage, [copy.buffer]);
-      credit -= copy.byteLength;
+      const own = isWholeBuffer(chunk) ? chunk : new Uint8Array(chunk);
+      credit -= own.byteLength;
+      port.postMessage({ chunk: own } satisfies ChunkMessage, [
+        own.buffer as ArrayBuffer, // sources share no memory
+      ]);
       while (credit <= 0 && !closed) {
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -17,7 +17,7 @@ import { Code, StatusError, wrap } from "../status/index.js";
 import { ContentTrash } from "./content-trash.js";
 import { errno } from "./errno.js";
 import { LayerRecords } from "./layer-records.js";
-import { tryParseRootDescription } from "./root-description.js";
+import { tryParseRootDescription } from "./parse-root-description.js";
 import { RootIndex } from "./root-index.js";
 import type { StoreSettings } from "./store-job.js";
 import {

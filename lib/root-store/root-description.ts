@@ -1,15 +1,3 @@
-import { z } from "zod";
-
-const schema = z.object({
-  reference: z.string(),
-  diffIds: z.array(z.string()),
-  files: z.number(),
-  directories: z.number(),
-  symlinks: z.number(),
-  sizeBytes: z.number(),
-  config: z.unknown(),
-});
-
 /**
  * What image.json tells of a root. Its presence means that the root is
  * complete; what it says is for people, and for the budget.
@@ -31,15 +19,4 @@ export interface RootDescription {
 /** The text of image.json. */
 export function encodeRootDescription(description: RootDescription): string {
   return `${JSON.stringify(description)}\n`;
-}
-
-/** Reads the text of image.json; undefined if it is damaged. */
-export function tryParseRootDescription(
-  text: string,
-): RootDescription | undefined {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    return undefined; // Damaged by the disk; the caller makes the root anew.
-  }
 }

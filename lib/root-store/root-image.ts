@@ -5,7 +5,10 @@ export interface RootLayer {
   /** "sha256:" and 64 hexadecimal digits, over the uncompressed archive. */
   readonly diffId: string;
   readonly descriptor: LayerDescriptor;
-  /** Reads the blob; ends with an error when the signal is aborted. */
+  /**
+   * Reads the blob; ends with an error when the signal is aborted. The chunks
+   * are the reader's.
+   */
   open(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 

@@ -134,6 +134,9 @@ class Thread {
     this.#worker = new Worker(new URL("./store-worker.js", import.meta.url), {
       workerData: settings,
       env: {}, // reads nothing from it
+      // Collections of young objects free the network's and the archive's
+      // buffers too, which outweigh all objects: so let them come often.
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
     // An idle thread does not keep the program from ending.
     this.#worker.unref();
