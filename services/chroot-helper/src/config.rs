@@ -215,6 +215,25 @@ fn set_flag(flags: &mut Flags, argument: &OsStr) -> Result<()> {
     Ok(())
 }
 
+impl Plan {
+    /// A plan that runs nothing, for the check.
+    pub fn probe(config: Config) -> Plan {
+        let user = config.build_user.clone();
+        Plan {
+            source: Source::Machine,
+            working_directory: PathBuf::new(),
+            network: Network::None,
+            uid: user.uid,
+            gid: user.gid,
+            name: user.name,
+            home: user.home,
+            infrastructure_failure_file: None,
+            argv: Vec::new(),
+            config,
+        }
+    }
+}
+
 fn plan(flags: Flags, config: Config) -> Result<Plan> {
     let source = match (flags.image, flags.sandbox) {
         (Some(image), false) => image_source(&image)?,
@@ -227,28 +246,28 @@ fn plan(flags: Flags, config: Config) -> Result<Plan> {
     if flags.argv.is_empty() {
         return Err(usage("no program behind --"));
     }
-    let build = config.build_user.clone();
-    let (uid, gid, name, home) = match flags.user.to_str() {
-        Some("" | "build") => (build.uid, build.gid, build.name, build.home),
-        Some("root") => (0, 0, "root".to_owned(), PathBuf::from("/root")),
-        Some(ids) => {
-            let (uid, gid) = ids.split_once(':').unwrap_or((ids, ids));
-            (id(uid)?, id(gid)?, build.name, build.home)
-        }
-        None => return Err(usage("--user must be build, root or UID[:GID]")),
-    };
-    Ok(Plan {
+    let network = flags.network.unwrap_or(config.network);
+    let mut plan = Plan {
         source,
         working_directory: flags.working_directory,
-        network: flags.network.unwrap_or(config.network),
-        uid,
-        gid,
-        name,
-        home,
+        network,
         infrastructure_failure_file: flags.infrastructure_failure_file,
         argv: flags.argv,
-        config,
-    })
+        ..Plan::probe(config)
+    };
+    match flags.user.to_str() {
+        Some("" | "build") => {}
+        Some("root") => {
+            (plan.uid, plan.gid) = (0, 0);
+            (plan.name, plan.home) = ("root".to_owned(), PathBuf::from("/root"));
+        }
+        Some(ids) => {
+            let (uid, gid) = ids.split_once(':').unwrap_or((ids, ids));
+            (plan.uid, plan.gid) = (id(uid)?, id(gid)?);
+        }
+        None => return Err(usage("--user must be build, root or UID[:GID]")),
+    }
+    Ok(plan)
 }
 
 fn read_config(path: Option<&Path>, optional: bool) -> Result<Config> {

@@ -1,6 +1,7 @@
 //! `berth-exec` runs one action in one root. README.md has the whole story.
 #![deny(unsafe_code)]
 
+mod check;
 mod config;
 mod error;
 mod lease;
@@ -50,7 +51,10 @@ fn main() -> ExitCode {
 fn perform(command: Command) -> Result<u8> {
     match command {
         Command::Run(plan) => run(*plan),
-        Command::Check { .. } => Err(Error::Usage("not yet".to_owned())),
+        Command::Check { config, json } => {
+            let (text, passes) = check::report(config, json);
+            print(&text).map(|_| u8::from(!passes))
+        }
         Command::Lock { exclusive, nonblocking, fd } => lock(exclusive, nonblocking, fd),
         Command::PeerCred { fd } => {
             let socket = sys::inherited(fd).during("fcntl", fd.to_string())?;

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recv, recvmsg, send, sendmsg,
+    SendAncillaryMessage, SendFlags, Shutdown, recv, recvmsg, send, sendmsg, shutdown,
 };
 use rustix::process::{
     DumpableBehavior, Gid, Pid, Resource, Rlimit, Uid, WaitOptions, WaitStatus, chdir, getegid,
@@ -95,11 +95,13 @@ pub fn supervise(
     (socket, init): (OwnedFd, Pid),
     mut used: Option<OwnedFd>,
 ) -> Result<u8> {
-    if let Err(error) = prepare(plan, identity, input_root, &socket, init) {
+    let prepared = prepare(plan, identity, input_root, &socket, init);
+    if prepared.is_err() {
         // The init ends by itself at the end of the socket.
-        drop(socket);
+        let _ = shutdown(&socket, Shutdown::Write);
         let _ = waitpid(Some(init), WaitOptions::empty());
-        return Err(error);
+        // What it has to say is why we could not go on, where it failed first.
+        return fault(&socket).map_or(prepared.map(|()| 125), Err);
     }
     let status = loop {
         if let Some(connection) = &used {
@@ -129,17 +131,18 @@ pub fn supervise(
         // An action that killed its init has made its processes ours.
         bury_children();
     }
+    fault(&socket).map_or_else(|| Ok(exit_status(status)), Err)
+}
+
+/// What went wrong inside, if anything did.
+fn fault(socket: &OwnedFd) -> Option<Error> {
     let mut message = [0_u8; FAULT_LIMIT];
-    let mut receive = || recv(&socket, &mut message, RecvFlags::DONTWAIT);
+    let mut receive = || recv(socket, &mut message, RecvFlags::DONTWAIT);
     // An init that failed early leaves a message of ours unread, which the kernel reports first.
-    match receive().or_else(|_| receive()) {
-        Ok((length, _)) if length > 0 => {
-            let message = String::from_utf8_lossy(&message[..length]);
-            let (code, text) = message.split_once('\0').unwrap_or(("INTERNAL", &message));
-            Err(Error::Inside { code: code.to_owned(), text: text.to_owned() })
-        }
-        _ => Ok(exit_status(status)),
-    }
+    let (length, _) = receive().or_else(|_| receive()).ok()?;
+    let message = String::from_utf8_lossy(&message[..length]);
+    let (code, text) = message.split_once('\0')?;
+    Some(Error::Inside { code: code.to_owned(), text: text.to_owned() })
 }
 
 fn exit_status(status: WaitStatus) -> u8 {
@@ -162,15 +165,7 @@ fn prepare(
     socket: &OwnedFd,
     init: Pid,
 ) -> Result<()> {
-    let proc = format!("/proc/{}", init.as_raw_pid());
-    if !identity.privileged {
-        // An ordinary user may map only itself, and only with a group list that cannot change.
-        write_file(CWD, &format!("{proc}/setgroups"), "deny")?;
-    }
-    let uids = id_map(plan.uid, identity.uid, plan.config.sub_uids);
-    let gids = id_map(plan.gid, identity.gid, plan.config.sub_gids);
-    write_file(CWD, &format!("{proc}/uid_map"), &uids)?;
-    write_file(CWD, &format!("{proc}/gid_map"), &gids)?;
+    write_id_maps(plan, identity, init)?;
     send(socket, b"m", SendFlags::NOSIGNAL).during("send", "init")?;
     if identity.is_mapped() {
         let mount = map_input_root(identity, input_root)?;
@@ -182,6 +177,19 @@ fn prepare(
             .during("sendmsg", "init")?;
     }
     Ok(())
+}
+
+/// Gives the init's user namespace its ids, which only a process outside of it may do.
+pub fn write_id_maps(plan: &Plan, identity: Identity, init: Pid) -> Result<()> {
+    let proc = format!("/proc/{}", init.as_raw_pid());
+    if !identity.privileged {
+        // An ordinary user may map only itself, and only with a group list that cannot change.
+        write_file(CWD, &format!("{proc}/setgroups"), "deny")?;
+    }
+    let uids = id_map(plan.uid, identity.uid, plan.config.sub_uids);
+    let gids = id_map(plan.gid, identity.gid, plan.config.sub_gids);
+    write_file(CWD, &format!("{proc}/uid_map"), &uids)?;
+    write_file(CWD, &format!("{proc}/gid_map"), &gids)
 }
 
 /// The action's id, and around it those of the configured range.
@@ -200,7 +208,7 @@ fn id_map(inside: u32, outside: u32, range: Option<IdRange>) -> String {
 /// A bind of the input root in which the sandbox's user and the runner's are exchanged, so that what
 /// the action makes belongs to the runner. All other owners stay, so that an input of a third uid can
 /// be replaced, as any entry of a directory of one's own, but neither written nor changed in mode.
-fn map_input_root(identity: Identity, input_root: &InputRoot) -> Result<OwnedFd> {
+pub fn map_input_root(identity: Identity, input_root: &InputRoot) -> Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_EMPTY_PATH;
@@ -333,6 +341,8 @@ pub fn enter(plan: &Plan, proc: &OwnedFd, here: &Path, mask: Mode) -> Result<()>
             CapabilitySet::empty()
         }
     };
+    // Nothing in the sandbox, of whatever id, may look into the init, whose memory this still is.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).during("prctl", "dumpable")?;
     chdir(here).during("chdir", here)?;
     umask(mask);
     // Counted in the sandbox's own namespace: a fork bomb stops itself and nobody else.

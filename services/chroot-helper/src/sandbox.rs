@@ -21,10 +21,7 @@ use rustix::mount::{
     open_tree, unmount,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{
-    DumpableBehavior, fchdir, getppid, pivot_root, set_child_subreaper, set_dumpable_behavior,
-    umask,
-};
+use rustix::process::{fchdir, getppid, pivot_root, set_child_subreaper, umask};
 use rustix::system::sethostname;
 
 use crate::config::{Network, Plan, Proc, Source};
@@ -224,8 +221,6 @@ fn make(
     // ids it stays in the first, where losing CAP_SYS_ADMIN has the same effect.
     let own = plan.config.sub_uids.is_none();
     let action = sys::spawn(own, &mut action).during("clone", "action")?;
-    // Nothing in the sandbox, of whatever id, may look into the init.
-    set_dumpable_behavior(DumpableBehavior::NotDumpable).during("prctl", "dumpable")?;
     let status = process::reap(signals, action, helper, plan.config.proc);
     if let Some(disk) = disk {
         disk.remove();
@@ -325,10 +320,10 @@ pub fn make_within(root: &OwnedFd, path: &Path) -> Result<()> {
         prefix.push(component);
         let find = || openat2(root, &prefix, DIRECTORY, Mode::empty(), WITHIN);
         parent = match find() {
+            // What a link leads to may be missing as well, and is not made: then there is a name already.
             Err(Errno::NOENT) => {
-                let name = component.as_os_str();
-                mkdirat(&parent, name, Mode::from_raw_mode(0o755)).during("mkdir", &prefix)?;
-                find()
+                mkdirat(&parent, component.as_os_str(), Mode::from_raw_mode(0o755))
+                    .and_then(|()| find())
             }
             other => other,
         }
@@ -385,7 +380,8 @@ fn create(base: &OwnedFd, name: &str, content: &[u8]) -> Result<()> {
     rustix::io::write(&file, content).during("write", name).map(drop)
 }
 
-fn mount_overlay(base: &OwnedFd, image: &OwnedFd) -> Result<OwnedFd> {
+/// Mounts `u` and `w` of the current directory over the image.
+pub fn mount_overlay(base: &OwnedFd, image: &OwnedFd) -> Result<OwnedFd> {
     let lower = format!("/proc/self/fd/{}", image.as_raw_fd());
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).during("mount", "overlay")?;
     // A user namespace may not write the trusted attributes that an overlay uses otherwise.
@@ -398,7 +394,8 @@ fn mount_overlay(base: &OwnedFd, image: &OwnedFd) -> Result<OwnedFd> {
     Ok(root)
 }
 
-fn mount_new(kind: &str, options: &[(&str, &str)]) -> Result<OwnedFd> {
+/// A detached mount of a new file system.
+pub fn mount_new(kind: &str, options: &[(&str, &str)]) -> Result<OwnedFd> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).during("mount", kind)?;
     for (key, value) in options {
         fsconfig_set_string(&context, *key, *value).during("mount", format!("{kind}: {key}"))?;

@@ -177,8 +177,10 @@ impl Disk {
 
     /// Removes it, when nothing runs in it any more.
     pub fn remove(&self) {
-        // Its device nodes are mount points of the init's own namespace still.
-        let _ = unmount("/dev", UnmountFlags::DETACH);
+        // Mount points of the init's own namespace cannot be removed.
+        for place in ["/dev", "/tmp"] {
+            let _ = unmount(place, UnmountFlags::DETACH);
+        }
         // Nothing can be done about what stays but to leave it to the operator, who owns the disk.
         let _ = remove(&self.parent, Path::new(&self.name));
     }

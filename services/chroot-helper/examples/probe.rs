@@ -1,0 +1,140 @@
+//! What an action of the tests does that no shell can. Static, so that it runs in any root.
+
+use std::process::exit;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("descriptors") => descriptors(),
+        Some("type-into-terminal") => type_into_terminal(),
+        Some("make-device") => report(mknod("device")),
+        Some("escape-chroot") => escape_chroot(),
+        Some("nest") => report(unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)),
+        Some("nest-and-unmount") => nest_and_unmount(&arguments[2]),
+        Some("orphans") => orphans(arguments[2].parse().unwrap_or(0)),
+        Some("bomb") => bomb(),
+        Some("capabilities-of-file") => report(set_file_capability(&arguments[2])),
+        Some("who") => who(),
+        Some("die") => die(arguments[2].parse().unwrap_or(0)),
+        Some("echo") => arguments.iter().skip(2).for_each(|a| print!("[{a}]")),
+        _ => exit(64),
+    }
+}
+
+/// Prints the descriptors that were inherited, but for the one that lists them.
+fn descriptors() {
+    // SAFETY: asks for a flag of a number.
+    let open = (0..4096).filter(|&fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0);
+    println!("{:?}", open.collect::<Vec<i32>>());
+}
+
+fn report(result: i32) {
+    let error = std::io::Error::last_os_error();
+    println!("{}", if result < 0 { error.to_string() } else { "permitted".to_owned() });
+}
+
+fn type_into_terminal() {
+    // SAFETY: reads one byte of a literal.
+    report(unsafe { libc::ioctl(0, libc::TIOCSTI as _, c"x".as_ptr()) });
+}
+
+fn mknod(name: &str) -> i32 {
+    let name = std::ffi::CString::new(name).unwrap_or_default();
+    // SAFETY: the name is terminated.
+    unsafe { libc::mknod(name.as_ptr(), libc::S_IFCHR | 0o666, libc::makedev(1, 3)) }
+}
+
+fn unshare(flags: i32) -> i32 {
+    // SAFETY: takes no pointers.
+    unsafe { libc::unshare(flags) }
+}
+
+fn escape_chroot() {
+    // SAFETY: paths are literals.
+    report(unsafe { libc::chroot(c"/tmp".as_ptr()) });
+}
+
+/// As root of namespaces of its own: take away what the sandbox mounted, or make it writable.
+fn nest_and_unmount(target: &str) {
+    if unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) < 0 {
+        return report(-1);
+    }
+    let target = std::ffi::CString::new(target).unwrap_or_default();
+    // SAFETY: the path is terminated; null pointers are allowed where they are given.
+    unsafe {
+        report(libc::umount2(target.as_ptr(), libc::MNT_DETACH));
+        let flags = libc::MS_REMOUNT | libc::MS_BIND;
+        report(libc::mount(
+            std::ptr::null(),
+            target.as_ptr(),
+            std::ptr::null(),
+            flags,
+            std::ptr::null(),
+        ));
+    }
+}
+
+/// Leaves children behind that leave children behind, which end, or sleep in sessions of their own.
+fn orphans(count: u32) {
+    for number in 0..count {
+        // SAFETY: this process has one thread.
+        if unsafe { libc::fork() } == 0 {
+            // SAFETY: as above, and the rest takes no pointers.
+            unsafe {
+                libc::setsid();
+                if libc::fork() == 0 && number % 10 == 0 {
+                    libc::sleep(1000);
+                }
+                libc::_exit(0);
+            }
+        }
+    }
+}
+
+/// Forks until it is refused; says how often it was not.
+fn bomb() {
+    let mut made = 0;
+    loop {
+        // SAFETY: this process has one thread.
+        match unsafe { libc::fork() } {
+            0 => loop {
+                // SAFETY: takes no pointers.
+                unsafe { libc::pause() };
+            },
+            -1 => break,
+            _ => made += 1,
+        }
+        if made > 100_000 {
+            break;
+        }
+    }
+    println!("{made}");
+}
+
+fn set_file_capability(path: &str) -> i32 {
+    let path = std::ffi::CString::new(path).unwrap_or_default();
+    let value = [
+        1, 0, 0, 2, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+        255_u8,
+    ];
+    let name = c"security.capability".as_ptr();
+    // SAFETY: strings are terminated and the value is as long as it is said to be.
+    unsafe { libc::setxattr(path.as_ptr(), name, value.as_ptr().cast(), value.len(), 0) }
+}
+
+/// Prints whom this program runs as and what it may do.
+fn who() {
+    // SAFETY: takes no arguments.
+    println!("{}", unsafe { libc::geteuid() });
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().filter(|line| line.starts_with("CapEff")).for_each(|line| println!("{line}"));
+}
+
+/// Dies of a signal, which the runtime or a runner may have set to be ignored.
+fn die(signal: i32) {
+    // SAFETY: the default action installs no handler.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+}

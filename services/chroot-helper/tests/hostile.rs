@@ -1,0 +1,358 @@
+//! What an action, an image or a client may try against the machine and against others.
+
+mod support;
+
+use std::fs::{self, File};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+
+use support::{Machine, Start, outcome, prints, snapshot, starts};
+
+const DENIED: &str = "Operation not permitted (os error 1)";
+
+/// Lets the child keep a descriptor, as a careless runner does.
+fn leak(fd: &impl AsRawFd) {
+    // SAFETY: clears a flag of an open descriptor.
+    assert_eq!(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, 0) }, 0);
+}
+
+#[test]
+fn no_descriptor_of_the_runner_reaches_the_action() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        let (root, file) = (File::open("/").unwrap(), File::open("/etc/hostname").unwrap());
+        let (socket, _peer) = UnixStream::pair().unwrap();
+        leak(&root);
+        leak(&file);
+        leak(&socket);
+        assert_eq!(machine.run(&[], &["probe", "descriptors"]), prints("[0, 1, 2]\n"), "{start:?}");
+    }
+}
+
+#[test]
+fn an_action_has_no_capabilities_and_no_way_to_new_ones() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        for user in ["--user=build", "--user=root"] {
+            let found = machine.shell(&[user], "grep -E '^(Cap|NoNewPrivs)' /proc/self/status");
+            let none = "0000000000000000";
+            let sets =
+                ["Inh", "Prm", "Eff", "Bnd", "Amb"].map(|set| format!("Cap{set}:\t{none}\n"));
+            assert_eq!(
+                found,
+                prints(&format!("{}NoNewPrivs:\t1\n", sets.concat())),
+                "{start:?} {user}"
+            );
+        }
+    }
+}
+
+#[test]
+fn setuid_programs_of_image_and_input_root_gain_nothing() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        for place in [machine.root().join("bin/gain"), machine.input_root().join("gain")] {
+            fs::copy(machine.root().join("bin/probe"), &place).unwrap();
+            machine.settle();
+            fs::set_permissions(&place, fs::Permissions::from_mode(0o6755)).unwrap();
+        }
+        if start == Start::Root {
+            support::own(&machine.input_root().join("gain"), 0);
+            let place = machine.input_root().join("gain");
+            fs::set_permissions(&place, fs::Permissions::from_mode(0o6755)).unwrap();
+        }
+        for program in ["gain", "./gain"] {
+            let found = machine.run(&[], &[program, "who"]);
+            assert_eq!(found, prints("1000\nCapEff:\t0000000000000000\n"), "{start:?} {program}");
+        }
+    }
+}
+
+#[test]
+fn mounts_cannot_be_taken_away_or_made_writable() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        let here = machine.input_root();
+        let before = snapshot(&machine.root());
+        for target in
+            ["/", "/proc", "/proc/sys", "/dev", "/dev/null", "/tmp", here.to_str().unwrap()]
+        {
+            let script = format!(
+                "umount {target} || umount -l {target} || mount -o remount,rw {target} || \
+                 mount -o bind,remount,rw {target} || mount -t tmpfs x {target} || mount -o bind / {target}"
+            );
+            let found = machine.shell(&["--user=root"], &script);
+            assert_ne!(found.status, 0, "{start:?} {target}: {found:?}");
+        }
+        assert_eq!(snapshot(&machine.root()), before, "{start:?}");
+    }
+}
+
+#[test]
+fn namespaces_of_the_action_s_own_are_refused_or_find_everything_locked() {
+    for start in starts() {
+        let mut machine = Machine::new(start);
+        let found = machine.run(&["--user=root"], &["probe", "nest"]);
+        assert_eq!(found, prints("No space left on device (os error 28)\n"), "{start:?}");
+        machine.config = "nested_user_namespaces = true".to_owned();
+        let before = snapshot(&machine.root());
+        for target in ["/", "/proc/sys", "/proc", "/dev", "/tmp", "/sys/devices/system"] {
+            let found = machine.run(&["--user=root"], &["probe", "nest-and-unmount", target]);
+            // The root of a namespace is nobody's child, so that it is not a locked mount.
+            let unmount = if target == "/" { DENIED } else { "Invalid argument (os error 22)" };
+            let lines: Vec<&str> = found.stdout.lines().collect();
+            let refused =
+                |line: &&str| *line == DENIED || *line == "Invalid argument (os error 22)";
+            assert_eq!(lines.len(), 2, "{start:?} {target}: {found:?}");
+            assert!(refused(&lines[0]), "{start:?} {target} {unmount}: {found:?}");
+            if target.starts_with("/proc/sys") || target.starts_with("/sys") {
+                assert_eq!(lines[1], DENIED, "{start:?} {target}: {found:?}");
+            }
+        }
+        assert_eq!(snapshot(&machine.root()), before, "{start:?}");
+    }
+}
+
+#[test]
+fn device_nodes_chroot_and_file_capabilities_are_refused() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        for user in ["--user=build", "--user=root"] {
+            for arguments in
+                [&["make-device"][..], &["escape-chroot"], &["capabilities-of-file", "/bin/probe"]]
+            {
+                let argv = [&["probe"], arguments].concat();
+                let found = machine.run(&[user], &argv);
+                assert_eq!(found, prints(&format!("{DENIED}\n")), "{start:?} {user} {argv:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_runner_s_terminal_cannot_be_typed_into() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        let (mut master, mut slave) = (0, 0);
+        // SAFETY: the two numbers are written to; null asks for defaults.
+        let made = unsafe {
+            libc::openpty(
+                &mut master,
+                &mut slave,
+                std::ptr::null_mut(),
+                std::ptr::null(),
+                std::ptr::null(),
+            )
+        };
+        assert_eq!(made, 0);
+        // SAFETY: just made, and owned by nobody else.
+        let (_master, slave) =
+            unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
+        let mut command = machine.command(&["--user=root"], &["probe", "type-into-terminal"]);
+        command.stdin(slave);
+        // The terminal controls the helper's session, as an interactive runner's does.
+        // SAFETY: only system calls between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                libc::setsid();
+                libc::ioctl(0, libc::TIOCSCTTY as _, 0);
+                Ok(())
+            });
+        }
+        let found = outcome(command.output().unwrap());
+        assert_eq!(found, prints(&format!("{DENIED}\n")), "{start:?}");
+    }
+}
+
+#[test]
+fn the_init_gives_nothing_away() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        let script = "cat /proc/1/environ /proc/1/maps /proc/1/mem; ls /proc/1/fd/ /proc/1/root/ /proc/1/cwd/; \
+                      for s in 1 2 3 9 10 12 15 19 30; do kill -$s 1; done; sleep 0.1; echo alive";
+        let mut command = machine.command(&["--user=root"], &["sh", "-c", script]);
+        let found = outcome(command.env("SECRET", "of the action").output().unwrap());
+        assert_eq!((found.status, &*found.stdout), (0, "/proc/1/fd/:\nalive\n"), "{start:?}");
+        assert_eq!(found.stderr.matches("Permission denied").count(), 6, "{start:?} {found:?}");
+    }
+}
+
+#[test]
+fn the_action_s_environment_and_directory_do_not_act_on_the_helper() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        let victim = machine.directory.join("victim/loaded");
+        fs::write(machine.input_root().join("ev.so"), "not even a library").unwrap();
+        fs::write(machine.input_root().join("exec.toml"), "store = \"/elsewhere\"").unwrap();
+        let mut command = machine.command(&[], &["true"]);
+        command.env("LD_PRELOAD", "./ev.so").env("LD_LIBRARY_PATH", ".").env("TMPDIR", &victim);
+        command.env("LD_AUDIT", "./ev.so").env("RUST_BACKTRACE", "full").env("PATH", "./bin:/bin");
+        assert_eq!(outcome(command.output().unwrap()), prints(""), "{start:?}");
+        assert!(!victim.exists());
+    }
+}
+
+#[test]
+fn options_behind_the_dashes_are_the_action_s() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        let argv = ["probe", "echo", "--user=root", "--config=/etc/passwd", "--", "--sandbox"];
+        let expected = "[--user=root][--config=/etc/passwd][--][--sandbox]";
+        assert_eq!(machine.run(&[], &argv), prints(expected), "{start:?}");
+    }
+}
+
+/// Ways for an image to have something else where a directory belongs.
+const SHAPES: [&str; 9] =
+    ["absolute", "relative", "three hops", "dangling", "magic", "loop", "file", "fifo", "missing"];
+
+fn shape(machine: &Machine, name: &str, shape: &str) {
+    let place = machine.root().join(name);
+    let victim = machine.directory.join("victim");
+    let _ = fs::remove_dir_all(&place);
+    let link = |target: &Path| symlink(target, &place).unwrap();
+    match shape {
+        "absolute" => link(&victim),
+        "relative" => {
+            let up: PathBuf = machine.root().components().map(|_| "..").collect();
+            link(&up.join(victim.strip_prefix("/").unwrap()));
+        }
+        "three hops" => {
+            symlink(&victim, machine.root().join("hop2")).unwrap();
+            symlink("hop2", machine.root().join("hop1")).unwrap();
+            link(Path::new("hop1"));
+        }
+        "dangling" => link(Path::new("/no/such/place")),
+        "magic" => link(Path::new("/proc/self/cwd")),
+        "loop" => link(Path::new(name)),
+        "file" => fs::write(&place, "a file").unwrap(),
+        "fifo" => {
+            let path = std::ffi::CString::new(place.to_str().unwrap()).unwrap();
+            // SAFETY: the path is terminated.
+            assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o644) }, 0);
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn an_image_with_something_else_in_place_of_a_directory_harms_nobody() {
+    for start in starts() {
+        for name in ["proc", "sys", "dev", "tmp", "etc", "home", "var"] {
+            for shape_name in SHAPES {
+                let machine = Machine::new(start);
+                shape(&machine, name, shape_name);
+                machine.settle();
+                let before =
+                    (snapshot(&machine.directory.join("victim")), snapshot(&machine.root()));
+                let script = "cat /proc/1/comm; [ -w /tmp ] && echo x >/dev/null && ls / >/tmp/list && echo fine";
+                let found = machine.shell(&[], script);
+                // The build directory lies in /var.
+                let refused = (name == "etc" || name == "var") && shape_name != "missing";
+                if refused {
+                    let text = format!(
+                        "berth-exec: \"/{name}\" of the image root is not a directory (links are not followed)\n"
+                    );
+                    assert_eq!(
+                        (found.status, found.stderr),
+                        (125, text),
+                        "{start:?} {name} {shape_name}"
+                    );
+                } else if name == "home"
+                    && !matches!(
+                        shape_name,
+                        "missing" | "absolute" | "relative" | "three hops" | "dangling"
+                    )
+                {
+                    assert_eq!(found.status, 125, "{start:?} {name} {shape_name} {found:?}");
+                    assert!(
+                        found.stderr.contains("\"/home\" of the image root is not a directory"),
+                        "{found:?}"
+                    );
+                } else if name == "home" && found.status == 125 {
+                    assert!(
+                        found.stderr.contains("\"/home\" of the image root"),
+                        "{shape_name} {found:?}"
+                    );
+                } else {
+                    assert_eq!(
+                        found,
+                        prints("berth-exec\nfine\n"),
+                        "{start:?} {name} {shape_name}"
+                    );
+                }
+                let after =
+                    (snapshot(&machine.directory.join("victim")), snapshot(&machine.root()));
+                assert_eq!(after, before, "{start:?} {name} {shape_name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_home_behind_a_link_of_the_image_is_made_within_the_root() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        fs::create_dir_all(machine.root().join("usr/home")).unwrap();
+        symlink("/usr/home", machine.root().join("home")).unwrap();
+        machine.settle();
+        assert_eq!(machine.shell(&[], "touch ~/x; ls /usr/home/build"), prints("x\n"), "{start:?}");
+    }
+}
+
+#[test]
+fn files_that_the_sandbox_provides_replace_an_image_s_links() {
+    for start in starts() {
+        for name in ["hosts", "resolv.conf", "hostname", "passwd", "group"] {
+            for target in [
+                "/etc/shadow",
+                "../../../../../../../etc/hostname",
+                "/proc/self/fd/0",
+                "/dev/zero",
+                "victim",
+            ] {
+                let machine = Machine::new(start);
+                let canary = machine.directory.join("victim/file");
+                fs::write(&canary, "untouched").unwrap();
+                let target = if target == "victim" { canary.to_str().unwrap() } else { target };
+                symlink(target, machine.root().join("etc").join(name)).unwrap();
+                machine.settle();
+                let before = snapshot(&machine.root());
+                let found = machine.shell(&[], "cat /etc/hostname; grep -c build /etc/passwd");
+                assert_eq!(found, prints("berth\n1\n"), "{start:?} {name} {target}");
+                assert_eq!(fs::read_to_string(&canary).unwrap(), "untouched");
+                assert_eq!(snapshot(&machine.root()), before);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_input_root_reached_through_a_link_is_refused() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        fs::create_dir(machine.directory.join("elsewhere")).unwrap();
+        symlink(machine.directory.join("elsewhere"), machine.directory.join("build/link")).unwrap();
+        let mut command = machine.command(&[], &["true"]);
+        let found =
+            outcome(command.current_dir(machine.directory.join("build/link")).output().unwrap());
+        assert_eq!(found.status, 125, "{start:?}");
+        assert!(found.stderr.contains("must lie beneath build_directory"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_fork_bomb_stops_itself() {
+    for start in starts() {
+        let mut machine = Machine::new(start);
+        machine.config = "max_processes = 50".to_owned();
+        let found = machine.run(&[], &["probe", "bomb"]);
+        let made: u32 = found.stdout.trim().parse().unwrap();
+        // Root of the machine is exempt from the limit, but no action runs as that.
+        assert!((40..50).contains(&made), "{start:?} {found:?}");
+        assert_eq!(machine.run(&[], &["true"]), prints(""), "{start:?}");
+    }
+}
