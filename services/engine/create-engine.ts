@@ -17,7 +17,11 @@ import { createCasReader } from "./cas-reader.js";
 import { CompletenessCheckingActionCache } from "./completeness-checking-action-cache.js";
 import type { EngineConfiguration } from "./configuration.js";
 import { createExecutionServices } from "./execution-service.js";
-import { executeAction } from "./runner/action-executor.js";
+import {
+  type ActionExecutorOptions,
+  type Execution,
+  executeAction,
+} from "./runner/action-executor.js";
 import { FileBuildDirectories } from "./runner/file-build-directories.js";
 import { ProgramIdentity } from "./runner/program-identity.js";
 import { ProgramSpawner } from "./runner/program-spawner.js";
@@ -43,38 +47,14 @@ export async function createEngine(
   configuration: EngineConfiguration,
   options: { metrics: Registry; sink: ErrorSink },
 ): Promise<Engine> {
-  const { sink } = options;
-  const isRoot = process.getuid?.() === 0;
-  const slots = configuration.concurrency ?? availableParallelism();
-  const { users } = configuration;
-  const identity = new ProgramIdentity({
-    helperPath: configuration.helper,
-    firstUid: isRoot ? users.firstAction : undefined,
-    slots,
-  });
-  await identity.killAllLeftovers(configuration.build);
-  const buildDirectories = new FileBuildDirectories(configuration.build);
-  await buildDirectories.clear();
-  const cas = new FileContentAddressableStorage({
-    directory: join(configuration.state, "cas"),
-    maximumSizeBytes: configuration.cas.maximumSize,
-    memorySizeBytes: configuration.cas.memorySize,
-    ...(isRoot ? { owner: { uid: users.cas, gid: users.cas } } : {}),
-  });
-  const actionCache = new CompletenessCheckingActionCache(
-    new FileActionCache({
-      directory: join(configuration.state, "action-cache"),
-      maximumResults: configuration.actionCache.maximumResults,
-    }),
-    cas,
-  );
-  const spawner = new ProgramSpawner();
-  const queue = new ActionQueue(slots);
-  const reader = createCasReader(cas);
+  const stores = createStores(configuration);
+  const { cas, reader } = stores;
+  const runner = await createRunner(configuration, stores, options.sink);
   const routing = createRouting(configuration, reader);
+  const queue = new ActionQueue(slotsOf(configuration));
   const scheduler = new Scheduler({
     reader,
-    actionCache,
+    actionCache: stores.actionCache,
     routing: routing.routing,
     platform: platformOf(configuration),
     queue,
@@ -86,22 +66,97 @@ export async function createEngine(
       queueLength: () => queue.length,
       casTotals: () => cas.totals,
     }),
-    execute: (execution) =>
-      executeAction(execution, {
-        cas,
-        reader,
-        buildDirectories,
-        identity,
-        spawner,
-        placement: isRoot ? "link" : "copy",
-        defaultTimeoutMs: configuration.timeout.default,
-        maximumTimeoutMs: configuration.timeout.maximum,
-        maximumOutputBytes: configuration.maximumOutputSize,
-        workerName: hostname(),
-        sink,
-      }),
-    sink,
+    execute: runner.execute,
+    sink: options.sink,
   });
+  const servers = await serve(configuration, {
+    ...stores,
+    scheduler,
+    sink: options.sink,
+  });
+  return {
+    addresses: servers.map(({ address }) => address),
+    stop: async (graceMs) => {
+      const stopped = servers.map((server) => server.stop(graceMs));
+      const timer = setTimeout(() => scheduler.cancelAll(), graceMs / 2);
+      await Promise.all(stopped);
+      clearTimeout(timer);
+      scheduler.cancelAll();
+      await scheduler.idle();
+      await runner.stop();
+      routing.close();
+      cas.close();
+    },
+  };
+}
+
+/** Whether we may give files away and run commands as other users. */
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+function slotsOf({ concurrency }: EngineConfiguration): number {
+  return concurrency ?? availableParallelism();
+}
+
+function createStores(configuration: EngineConfiguration) {
+  const { state, users } = configuration;
+  const cas = new FileContentAddressableStorage({
+    directory: join(state, "cas"),
+    maximumSizeBytes: configuration.cas.maximumSize,
+    memorySizeBytes: configuration.cas.memorySize,
+    ...(isRoot() ? { owner: { uid: users.cas, gid: users.cas } } : {}),
+  });
+  const results = new FileActionCache({
+    directory: join(state, "action-cache"),
+    maximumResults: configuration.actionCache.maximumResults,
+  });
+  const actionCache = new CompletenessCheckingActionCache(results, cas);
+  return { cas, actionCache, reader: createCasReader(cas) };
+}
+
+type Stores = ReturnType<typeof createStores>;
+
+/** What executes actions; what an earlier process left is ended first. */
+async function createRunner(
+  configuration: EngineConfiguration,
+  { cas, reader }: Stores,
+  sink: ErrorSink,
+) {
+  const identity = new ProgramIdentity({
+    helperPath: configuration.helper,
+    firstUid: isRoot() ? configuration.users.firstAction : undefined,
+    slots: slotsOf(configuration),
+  });
+  await identity.killAllLeftovers(configuration.build);
+  const buildDirectories = new FileBuildDirectories(configuration.build);
+  await buildDirectories.clear();
+  const spawner = new ProgramSpawner();
+  const settings: ActionExecutorOptions = {
+    cas,
+    reader,
+    buildDirectories,
+    identity,
+    spawner,
+    placement: isRoot() ? "link" : "copy",
+    defaultTimeoutMs: configuration.timeout.default,
+    maximumTimeoutMs: configuration.timeout.maximum,
+    maximumOutputBytes: configuration.maximumOutputSize,
+    workerName: hostname(),
+    sink,
+  };
+  return {
+    execute: (execution: Execution) => executeAction(execution, settings),
+    stop: () => Promise.all([spawner.stop(), buildDirectories.idle()]),
+  };
+}
+
+/** One server per address: they differ in who may write the action cache. */
+async function serve(
+  configuration: EngineConfiguration,
+  parts: Stores & { scheduler: Scheduler; sink: ErrorSink },
+): Promise<GrpcServer[]> {
+  const { cas, actionCache, scheduler, sink } = parts;
   const servers: GrpcServer[] = [];
   for (const { address, actionCacheUpdates: updates } of configuration.listen) {
     const server = await serveGrpc({
@@ -120,20 +175,7 @@ export async function createEngine(
     });
     servers.push(server);
   }
-  return {
-    addresses: servers.map(({ address }) => address),
-    stop: async (graceMs) => {
-      const stopped = servers.map((server) => server.stop(graceMs));
-      const timer = setTimeout(() => scheduler.cancelAll(), graceMs / 2);
-      await Promise.all(stopped);
-      clearTimeout(timer);
-      scheduler.cancelAll();
-      await scheduler.idle();
-      await Promise.all([spawner.stop(), buildDirectories.idle()]);
-      routing.close();
-      cas.close();
-    },
-  };
+  return servers;
 }
 
 function createRouting(
