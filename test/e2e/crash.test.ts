@@ -3,7 +3,7 @@
 import { execFile, execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { type Berth, startBerth } from "../fixtures/berth.js";
+import { type Berth, runProgram, startBerth } from "../fixtures/berth.js";
 import type { ChildServer } from "../fixtures/child-server.js";
 import { type PushedImage, pushDemoImage } from "../fixtures/demo-image.js";
 import { startDockerRegistry } from "../fixtures/docker-registry.js";
@@ -113,5 +113,16 @@ test("a killed engine: actions end with it, and it comes back", async () => {
   expect(await berth.run(image.pinned, "--", "echo", "c")).toMatchObject({
     status: 0,
     stdout: "c\n",
+  });
+}, 60_000);
+
+test("a second berth up on the same state folder says so and ends", async () => {
+  const second = await runProgram(`${projectFolder}/bin/berth`, [
+    ...["up", "--state", berth.state, "--listen", "127.0.0.1:0"],
+  ]);
+  expect(second).toEqual({
+    status: 1,
+    stdout: "",
+    stderr: `berth: Another "berth up" uses the state folder "${berth.state}": stop it, or choose another folder by --state (FAILED_PRECONDITION)\n`,
   });
 }, 60_000);

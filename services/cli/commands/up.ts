@@ -6,6 +6,7 @@ import { formatLogLine } from "../up/format-log-line.js";
 import { findInstallation } from "../up/installation-process.js";
 import { type LocalSettings, localPaths } from "../up/local-configuration.js";
 import { defaultStateFolder } from "../up/state-folder.js";
+import { lockStateFolder } from "../up/state-folder-lock.js";
 import {
   type SupervisedProcess,
   superviseProcess,
@@ -72,6 +73,7 @@ async function run(
 ): Promise<number> {
   const settings = parseSettings(args, context.env);
   const installation = findInstallation();
+  const lock = await lockStateFolder(settings.state, installation.helper);
   const services = await writeConfigurations(settings, installation);
   const running: SupervisedProcess[] = [];
   try {
@@ -93,6 +95,7 @@ async function run(
   } finally {
     // The engine first: its actions use the other two to their end.
     for (const service of running.reverse()) await service.stop(stopGraceMs);
+    await lock.close();
   }
 }
 

@@ -22,15 +22,14 @@ export function findDockerConfig(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /**
- * Makes the state folder and the services' files in it; gives the services in
- * the order in which they start.
+ * Writes the services' files into the state folder; gives the services in the
+ * order in which they start.
  */
 export async function writeConfigurations(
   settings: LocalSettings,
   installation: Installation,
 ): Promise<LocalService[]> {
   const paths = localPaths(settings.state);
-  await mkdir(settings.state, { recursive: true });
   // Actions run as another uid and must reach the build folder, not the rest.
   await mkdir(paths.run, { recursive: true, mode: 0o700 });
   await mkdir(paths.configuration, { recursive: true });
