@@ -8,7 +8,12 @@ import type {
   StoreJobResults,
   StoreSettings,
 } from "./store-job.js";
-import { contentFolders, contentPath, trashName } from "./store-layout.js";
+import {
+  contentFolders,
+  contentPath,
+  type StoreLayout,
+  trashName,
+} from "./store-layout.js";
 
 /**
  * Moves those files of a layer that only the content store links to into the
@@ -19,18 +24,30 @@ export function runCollectJob(
   job: CollectJob,
   { layout }: StoreSettings,
 ): StoreJobResults["collect"] {
+  const paths = recordedPaths(job.record, job.diffId);
+  return { collected: moveToTrash(layout, paths, job.trash) };
+}
+
+/**
+ * Moves those of the files, and of their variants, that only the content store
+ * links to into the trash folder, which is made. Gives what was moved.
+ */
+export function moveToTrash(
+  { files }: StoreLayout,
+  paths: Iterable<string>,
+  trash: string,
+): StoredContent {
   const collected = { bytes: 0, inodes: 0 };
-  mkdirSync(job.trash);
-  for (const path of recordedPaths(job.record, job.diffId)) {
-    // The layer's own file, and the variants that roots made of it.
+  mkdirSync(trash);
+  for (const path of paths) {
     for (let variant = 0; ; variant++) {
       const name = variant === 0 ? path : `${path}.${variant}`;
-      const file = contentFile(layout.files, name);
+      const file = contentFile(files, name);
       if (file === undefined) break;
-      if (file.nlink === 1) collect(layout.files, name, job.trash, collected);
+      if (file.nlink === 1) collect(files, name, trash, collected);
     }
   }
-  return { collected };
+  return collected;
 }
 
 /**
@@ -50,7 +67,7 @@ export function runAuditJob(
     for (const entry of readdirSync(join(layout.files, folder))) {
       const name = `${folder}/${entry}`;
       const file = contentFile(layout.files, name);
-      if (file === undefined) continue;
+      if (file === undefined || file.birthtimeMs >= job.beforeMs) continue;
       present.bytes += file.size;
       present.inodes++;
       if (file.nlink === 1) unlinked.add(name);

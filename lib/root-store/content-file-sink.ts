@@ -50,6 +50,8 @@ export interface StoredContent {
  */
 export class ContentFileSink implements FileSink {
   readonly stored: StoredContent = { bytes: 0, inodes: 0 };
+  /** Paths below `files/` of the files that the store did not have. */
+  readonly storedPaths: string[] = [];
   readonly #options: ContentFileSinkOptions;
   readonly #buffer = Buffer.allocUnsafeSlow(largestBufferedBytes);
   readonly #tmpPath: string;
@@ -82,7 +84,8 @@ export class ContentFileSink implements FileSink {
     if (file === undefined) throw new RangeError("No file was begun");
     this.#file = undefined;
     const key: ContentKey = { ...file, sha256 };
-    const path = join(this.#options.files, contentPath(key));
+    const name = contentPath(key);
+    const path = `${this.#options.files}/${name}`;
     if (isPresent(path, this.#length)) {
       this.abandon();
       return;
@@ -98,6 +101,7 @@ export class ContentFileSink implements FileSink {
     renameSync(this.#tmpPath, path);
     this.stored.bytes += this.#length;
     this.stored.inodes++;
+    this.storedPaths.push(name);
   }
 
   /** Drops the file that is being written, if there is one. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { type StoreLayout, trashPrefix } from "./store-layout.js";
+import type { StoreWorkerPool } from "./store-worker-pool.js";
 
 /**
  * Where content files go before they are removed. A pull that is under way may
@@ -11,10 +12,12 @@ import { type StoreLayout, trashPrefix } from "./store-layout.js";
  */
 export class ContentTrash {
   readonly #layout: StoreLayout;
+  readonly #janitor: StoreWorkerPool;
   readonly #pulls = new Set<Promise<void>>();
 
-  constructor(layout: StoreLayout) {
+  constructor(layout: StoreLayout, janitor: StoreWorkerPool) {
     this.#layout = layout;
+    this.#janitor = janitor;
   }
 
   /** Runs a pull, for whose time nothing it may have seen is removed. */
@@ -37,8 +40,12 @@ export class ContentTrash {
     return join(this.#layout.tmp, `${trashPrefix}${randomUUID()}`);
   }
 
-  /** Waits for the end of all pulls that are under way now. */
-  async quiet(): Promise<void> {
+  /**
+   * Removes paths, folders of the trash among them, when all pulls that are
+   * under way now have ended. What is not there counts as removed.
+   */
+  async empty(paths: readonly string[]): Promise<void> {
     await Promise.all(this.#pulls);
+    await this.#janitor.run({ kind: "remove", paths });
   }
 }

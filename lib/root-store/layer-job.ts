@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { encodeLayer, readLayer } from "../layer/index.js";
 import { receiveChunks } from "./chunk-channel.js";
+import { moveToTrash } from "./content-collector.js";
 import { ContentFileSink } from "./content-file-sink.js";
 import { removeTree } from "./remove-tree.js";
 import type { LayerJob, StoreJobResults, StoreSettings } from "./store-job.js";
@@ -32,9 +33,26 @@ export async function runLayerJob(
     });
     writeFileSync(job.record, encodeLayer(layer));
     return { stored: sink.stored, entries: layer.entries.length };
+  } catch (error) {
+    discard(sink.storedPaths, job.trash, settings);
+    throw error;
   } finally {
     job.chunks.close();
     sink.abandon();
     removeTree(job.tmp);
+  }
+}
+
+function discard(
+  paths: readonly string[],
+  trash: string,
+  { layout }: StoreSettings,
+): void {
+  try {
+    moveToTrash(layout, paths, trash);
+  } catch {
+    // A full disk may have no room for the trash either. A pull that counts on
+    // one of the files then reads its layer again.
+    for (const path of paths) removeTree(`${layout.files}/${path}`);
   }
 }

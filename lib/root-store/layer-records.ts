@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { MessageChannel } from "node:worker_threads";
 import type { LayerLimits } from "../layer/index.js";
 import { sendChunks } from "./chunk-channel.js";
+import type { ContentTrash } from "./content-trash.js";
 import { ReportingFlights, type Waiter } from "./reporting-flights.js";
 import type { RootLayer } from "./root-image.js";
 import { layerRecordPath, type StoreLayout } from "./store-layout.js";
@@ -32,6 +33,9 @@ export interface LayerRecordsOptions {
   readonly now: () => number;
   /** Makes durable what the store holds. */
   readonly sync: () => Promise<void>;
+  readonly trash: ContentTrash;
+  /** Told of failures in the background. */
+  readonly onError: (error: unknown) => void;
   /** Told what a layer has added to the content store. */
   readonly onStored: (stored: { bytes: number; inodes: number }) => void;
 }
@@ -171,10 +175,11 @@ export class LayerRecords {
     signal: AbortSignal,
     report: (progress: LayerProgress) => void,
   ): Promise<LayerRecord> {
-    const { layout, pool, limits, now, onStored } = this.#options;
+    const { layout, pool, limits, now, trash } = this.#options;
     const worker = await pool.take(signal);
     const tmp = join(layout.tmp, randomUUID());
     const path = `${tmp}.layer`;
+    const abandoned = trash.newFolder();
     const { port1, port2 } = new MessageChannel();
     let bytesDone = 0;
     // Ends a source that is waiting for the network when the worker is done.
@@ -193,15 +198,20 @@ export class LayerRecords {
           limits,
           tmp,
           record: path,
+          trash: abandoned,
           chunks: port2,
         },
         [port2],
       );
-      onStored(stored);
+      this.#options.onStored(stored);
       const record = { path, durable: false, entries, lastUsedMs: now() };
       this.#records.set(layer.diffId, record);
       if (!this.#holders.has(layer.diffId)) await this.keep([layer.diffId]);
       return record;
+    } catch (error) {
+      // Not to be waited for: the pull that we are part of has to end first.
+      trash.empty([abandoned]).catch(this.#options.onError);
+      throw error;
     } finally {
       over.abort();
       port1.close();

@@ -52,6 +52,8 @@ export interface OpenedStore {
   readonly counted: Promise<void>;
   /** Settles when pulls may trust what the content store holds. */
   readonly trusted: Promise<void>;
+  /** Settles when nothing is left of the process before. */
+  readonly settled: Promise<void>;
 }
 
 /** See RootStore.open. */
@@ -66,6 +68,7 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   const janitor = new StoreWorkerPool(settings, 1);
   pool.warm();
   janitor.warm();
+  const trash = new ContentTrash(layout, janitor);
   const usage = new StoreUsage();
   const now = options.now ?? Date.now;
   const sync = () =>
@@ -78,7 +81,9 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
     limits: options.layerLimits,
     now,
     sync,
+    trash,
     onStored: (stored) => usage.add(stored),
+    onError: options.onError,
   });
   const parts: StoreParts = {
     layout,
@@ -87,19 +92,17 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
     janitor,
     index: await adoptRoots(layout, leftovers),
     layers,
-    trash: new ContentTrash(layout),
+    trash,
     usage,
     sync,
     now,
   };
-  const audited = audit(parts, leftovers);
-  audited.catch(options.onError);
-  return {
-    parts,
-    lock,
-    counted: audited,
-    trusted: (await isSameBoot(layout)) ? Promise.resolve() : audited,
-  };
+  const folder = trash.newFolder();
+  const counted = count(parts, leftovers, folder);
+  const settled = counted.then(() => trash.empty([folder]));
+  settled.catch(options.onError);
+  const trusted = (await isSameBoot(layout)) ? Promise.resolve() : counted;
+  return { parts, lock, counted, trusted, settled };
 }
 
 function isOwnProcess({ uid, gid }: StoreOwner): boolean {
@@ -185,20 +188,23 @@ async function adoptRoots(
   return index;
 }
 
-/** Removes what was left behind, then counts what there is. */
-async function audit(parts: StoreParts, leftovers: string): Promise<void> {
-  const { janitor, trash, usage, layout } = parts;
+/**
+ * Removes what was left behind, then counts what there is. Files that nothing
+ * refers to go into the folder of the trash.
+ */
+async function count(
+  { janitor, usage, layout }: StoreParts,
+  leftovers: string,
+  trash: string,
+): Promise<void> {
+  // What is made from now on is counted as it is made.
+  const { birthtimeMs: beforeMs } = await stat(leftovers);
   await janitor.run({ kind: "remove", paths: [leftovers] });
-  const folder = trash.newFolder();
-  const { present, collected } = await janitor.run({
-    kind: "audit",
-    trash: folder,
-  });
+  const job = { kind: "audit", trash, beforeMs } as const;
+  const { present, collected } = await janitor.run(job);
   usage.add(present);
   usage.remove(collected);
   await writeFile(layout.boot, await readFile(bootIdFile));
-  await trash.quiet();
-  await janitor.run({ kind: "remove", paths: [folder] });
 }
 
 /**

@@ -130,8 +130,7 @@ export class RootEvictor {
       usage.remove((await this.#parts.janitor.run(job)).collected);
     }
     if (folders.length === 0) return;
-    await trash.quiet();
-    await this.#parts.janitor.run({ kind: "remove", paths: folders });
+    await trash.empty(folders);
   }
 
   #inBackground(work: Promise<void>): Eviction {

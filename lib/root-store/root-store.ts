@@ -1,4 +1,3 @@
-import type { FileHandle } from "node:fs/promises";
 import { utimes } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -86,12 +85,11 @@ const recencyGrainMs = 60_000;
 export class RootStore {
   readonly #parts: StoreParts;
   readonly #options: RootStoreOptions;
-  readonly #lock: FileHandle;
   readonly #closing: AbortController;
   readonly #puller: RootPuller;
   readonly #evictor: RootEvictor;
   readonly #room: StoreRoom;
-  readonly #trusted: Promise<void>;
+  readonly #opened: OpenedStore;
   readonly #pulls = new ReportingFlights<IndexedRoot, PullProgress>();
   readonly #slots: PullSlots;
   readonly #recencyMs = new Map<string, number>();
@@ -104,8 +102,7 @@ export class RootStore {
     this.#options = options;
     this.#closing = closing;
     this.#parts = opened.parts;
-    this.#lock = opened.lock;
-    this.#trusted = opened.trusted;
+    this.#opened = opened;
     this.#slots = new PullSlots(options.maximumPulls ?? defaultMaximumPulls);
     this.#puller = new RootPuller(opened.parts);
     this.#evictor = new RootEvictor(opened.parts, {
@@ -190,7 +187,7 @@ export class RootStore {
 
   /** Waits until what was evicted, or left behind, is removed. */
   async settled(): Promise<void> {
-    await this.#trusted;
+    await this.#opened.settled;
     await this.#evictor.settled();
   }
 
@@ -203,7 +200,7 @@ export class RootStore {
     await this.#pulls.stop();
     await this.#parts.layers.stop();
     await Promise.all([this.#parts.pool.stop(), this.#parts.janitor.stop()]);
-    await this.#lock.close();
+    await this.#opened.lock.close();
   }
 
   async #pull(
@@ -213,7 +210,7 @@ export class RootStore {
   ): Promise<IndexedRoot> {
     const begunMs = performance.now();
     const image = await find(signal);
-    await this.#trusted;
+    await this.#opened.trusted;
     const incoming = image.layers
       .filter(({ diffId }) => this.#parts.layers.path(diffId) === undefined)
       .reduce((sum, { descriptor }) => sum + descriptor.sizeBytes, 0);

@@ -21,6 +21,8 @@ export interface LayerJob {
   readonly limits: LayerLimits;
   readonly tmp: string;
   readonly record: string;
+  /** Folder of the trash for what was stored, should the layer be wrong. */
+  readonly trash: string;
   /** Brings the blob's bytes. */
   readonly chunks: MessagePort;
 }
@@ -61,6 +63,8 @@ export interface CollectJob {
 export interface AuditJob {
   readonly kind: "audit";
   readonly trash: string;
+  /** Files made since are left out; milliseconds of the file system's clock. */
+  readonly beforeMs: number;
 }
 
 /** What a worker of a store can be asked to do. */

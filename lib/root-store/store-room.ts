@@ -25,6 +25,7 @@ export class StoreRoom {
   readonly #evictor: RootEvictor;
   readonly #budget: StoreBudget;
   readonly #counted: Promise<void>;
+  #isCounted = false;
 
   /** `counted` settles when the usage is known. */
   constructor(
@@ -36,6 +37,13 @@ export class StoreRoom {
     this.#evictor = evictor;
     this.#budget = options.budget;
     this.#counted = options.counted;
+    // A failure is told by who counts; we go on by the disk's free space.
+    this.#counted.then(
+      () => {
+        this.#isCounted = true;
+      },
+      () => {},
+    );
   }
 
   /** Inodes of the store: content, and what is of each root alone. */
@@ -50,7 +58,6 @@ export class StoreRoom {
    * already, or the disk below its floor, and everything in it is in use.
    */
   async make(incomingBytes: number): Promise<void> {
-    await this.#counted;
     for (;;) {
       const reason = await this.#shortage(incomingBytes);
       if (reason === undefined) return;
@@ -89,8 +96,11 @@ export class StoreRoom {
   async #shortage(incoming: number): Promise<EvictionReason | undefined> {
     const { usage, layout } = this.#parts;
     const budget = this.#budget;
-    if (usage.bytes + incoming > budget.maximumBytes) return "bytes";
-    if (this.inodes() > budget.maximumInodes) return "inodes";
+    // A pull does not wait for the count; `trim` makes up for that.
+    if (this.#isCounted) {
+      if (usage.bytes + incoming > budget.maximumBytes) return "bytes";
+      if (this.inodes() > budget.maximumInodes) return "inodes";
+    }
     const { bavail, bsize } = await statfs(layout.directory);
     const free = bavail * bsize - incoming;
     return free < budget.minimumFreeBytes ? "freeSpace" : undefined;
