@@ -5,8 +5,8 @@ import { createMirroringImageSource } from "./mirroring-image-source.js";
 import { RegistryClient } from "./registry-client.js";
 
 const registry = z.strictObject({
-  /** HTTP instead of HTTPS; on loopback that is so anyway. */
-  plainHttp: z.boolean().default(false),
+  /** HTTP instead of HTTPS; default: on loopback only. */
+  plainHttp: z.boolean().optional(),
   /** Hosts of token realms that may see the registry's credential. */
   realmHosts: z.array(z.string()).default([]),
   /** Registries that are asked first. */

@@ -1,7 +1,7 @@
 /** What the operator says of one registry; listing it is a statement too. */
 export interface RegistrySettings {
   /** Speaks HTTP instead of HTTPS, also to the hosts it redirects to. */
-  readonly plainHttp?: boolean;
+  readonly plainHttp?: boolean | undefined;
   /**
    * Hosts (host[:port]) of token realms that may see this registry's
    * credential, besides the registry itself.

@@ -198,6 +198,21 @@ test(
   atOnceMs,
 );
 
+test("berth run takes a tag, and says which engine does not answer", async () => {
+  expect(await berth.run(image.tagged, "--", "echo", "in")).toMatchObject({
+    status: 0,
+    stdout: "in\n",
+  });
+  const address = `127.0.0.1:${await findFreePort()}`;
+  expect(
+    await berth.run("--engine", address, image.tagged, "--", "true"),
+  ).toEqual({
+    status: 125,
+    stdout: "",
+    stderr: `berth: No engine serves at "${address}": start one with "berth up", or name another by --engine (UNAVAILABLE)\n`,
+  });
+});
+
 /** Files of a folder that hold a text; those of images are left out. */
 function searchFor(text: string, folder: string): string {
   const { stdout } = spawnSync(

@@ -45,6 +45,27 @@ export async function waitUntilServing(options: {
   }
 }
 
+/**
+ * Asks once whether a server serves. Throws Unavailable, with what to do, when
+ * it does not answer within a second.
+ */
+export async function checkServing(address: string): Promise<void> {
+  const client = new HealthClient(
+    address,
+    channelCredentials(),
+    channelOptions({}),
+  );
+  try {
+    if (await isServing(client)) return;
+  } finally {
+    client.close();
+  }
+  throw new StatusError(
+    Code.Unavailable,
+    `No engine serves at "${address}": start one with "berth up", or name another by --engine`,
+  );
+}
+
 async function isServing(client: HealthClient): Promise<boolean> {
   try {
     const { status } = await callUnary(
