@@ -68,7 +68,7 @@ function hostMatcher(host: string, text: string): (host: string) => boolean {
 }
 
 /** A name with a dot in it, on whatever port. */
-function isPlainName(registry: string): boolean {
+export function isPlainName(registry: string): boolean {
   const name = registry.replace(/:[0-9]+$/, "");
   return name.includes(".") && !name.startsWith("[") && isIP(name) === 0;
 }

@@ -140,3 +140,13 @@ describe("createImagePolicy()", () => {
     }
   });
 });
+
+test("createImagePolicy() says what wildcards leave out", () => {
+  const policy = createImagePolicy([
+    { instanceNamePrefix: "", images: ["**"] },
+  ]);
+  const reference = parseImageReference("127.0.0.1:5000/x");
+  expect(() => policy.check(parseInstanceName(""), reference)).toThrow(
+    'Image "127.0.0.1:5000/x:latest" is not allowed for instance name "": allowed are "**" (wildcards leave out addresses and names without a dot: write this host out)',
+  );
+});

@@ -1,6 +1,6 @@
 import { type InstanceName, parseInstanceName } from "../digest/index.js";
 import { Code, StatusError } from "../status/index.js";
-import { parseImagePattern } from "./image-pattern.js";
+import { isPlainName, parseImagePattern } from "./image-pattern.js";
 import type { ImageReference } from "./image-reference.js";
 import { LayoutReference } from "./layout-reference.js";
 
@@ -54,7 +54,7 @@ export function createImagePolicy(
       if (rule?.allows(reference) === true) return;
       throw new StatusError(
         Code.PermissionDenied,
-        `Image "${reference}" is not allowed for instance name "${instanceName}": ${explain(rule)}`,
+        `Image "${reference}" is not allowed for instance name "${instanceName}": ${explain(rule, reference)}`,
       );
     },
   };
@@ -98,7 +98,10 @@ function findRule(
   return rules.get(prefix);
 }
 
-function explain(rule: CompiledRule | undefined): string {
+function explain(
+  rule: CompiledRule | undefined,
+  reference: ImageReference,
+): string {
   if (rule === undefined) return "the image policy has no rule for it";
   if (rule.patterns.length === 0) return "no registry is allowed";
   const listed = rule.patterns
@@ -106,7 +109,10 @@ function explain(rule: CompiledRule | undefined): string {
     .map((pattern) => `"${pattern}"`)
     .join(", ");
   const more = rule.patterns.length - maximumListed;
-  return more > 0
-    ? `allowed are ${listed} and ${more} more`
-    : `allowed are ${listed}`;
+  const andMore = more > 0 ? ` and ${more} more` : "";
+  const hint =
+    reference.kind === "registry" && !isPlainName(reference.registry)
+      ? " (wildcards leave out addresses and names without a dot: write this host out)"
+      : "";
+  return `allowed are ${listed}${andMore}${hint}`;
 }

@@ -27,6 +27,7 @@ function configuration(isRoot: boolean) {
       tags: "resolve",
       noImage: "pass",
       network: "none",
+      registries: ["private.test"],
       plainRegistries: ["registry.test:5000"],
       logLevel: "debug",
     },

@@ -41,8 +41,8 @@ and prints the flags for Bazel.
                         root without berth's own files, as they are, or not
                         (sandbox)
   --network host|none   for actions that do not say it (host)
-  --plain-http HOST     a registry without TLS; may be repeated; those on
-                        loopback need it not
+  --registry HOST       a registry in a private network; may be repeated
+  --plain-http HOST     the same, without TLS; those on loopback need neither
   --docker-config FILE  registry credentials (~/.docker/config.json)
   --verbose             more lines`;
 
@@ -55,6 +55,7 @@ const optionTable = {
   tags: { type: "string", default: "reject" },
   "no-image": { type: "string", default: "sandbox" },
   network: { type: "string", default: "host" },
+  registry: { type: "string", multiple: true, default: [] as string[] },
   "plain-http": { type: "string", multiple: true, default: [] as string[] },
   "docker-config": { type: "string" },
   verbose: { type: "boolean", default: false },
@@ -145,6 +146,7 @@ function parseSettings(
       "reject",
     ]),
     network: oneOf("network", values.network, ["host", "none"]),
+    registries: values.registry,
     plainRegistries: values["plain-http"],
     dockerConfig: values["docker-config"] ?? findDockerConfig(env),
     logLevel: values.verbose ? "debug" : "info",

@@ -15,7 +15,9 @@ export interface LocalSettings {
   readonly tags: "reject" | "resolve";
   readonly noImage: "pass" | "sandbox" | "reject";
   readonly network: "host" | "none";
-  /** Registries that are spoken to in plain HTTP, besides those on loopback. */
+  /** Registries that may have addresses in private networks. */
+  readonly registries: readonly string[];
+  /** Like registries, and spoken to in plain HTTP; loopback is in any case. */
   readonly plainRegistries: readonly string[];
   /** File like ~/.docker/config.json, if there is one. */
   readonly dockerConfig?: string | undefined;
@@ -63,9 +65,10 @@ export function localConfiguration(
   helper: string;
 } {
   const paths = localPaths(settings.state);
-  const registries = Object.fromEntries(
-    settings.plainRegistries.map((host) => [host, { plainHttp: true }]),
-  );
+  const registries = Object.fromEntries([
+    ...settings.registries.map((host) => [host, {}]),
+    ...settings.plainRegistries.map((host) => [host, { plainHttp: true }]),
+  ]);
   const log = { level: settings.logLevel };
   const common = { log, registries, dockerConfig: settings.dockerConfig };
   return {
