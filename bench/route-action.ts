@@ -1,5 +1,6 @@
 // RouteAction by a router on one core, over a CAS in another process: every
-// action different, its Command uploaded before, 100 in flight.
+// action different, its Command uploaded before. How many it routes when 100
+// are in flight, and how long one takes when 3,000 come every second.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -30,7 +31,7 @@ import {
 import { findFreePort } from "../test/fixtures/child-server.js";
 import { startDockerRegistry } from "../test/fixtures/docker-registry.js";
 import { buildTestImage, pushTestImage } from "../test/fixtures/test-image.js";
-import type { BenchRow } from "./report.js";
+import { type BenchRow, compare } from "./report.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const instanceName = parseInstanceName("");
@@ -64,17 +65,19 @@ export async function benchRouteAction(): Promise<BenchRow[]> {
       channelCredentials(),
       channelOptions({}),
     );
-    const measureAll = (requests: readonly RouteActionRequest[]) =>
-      measure(client, requests, router.pid);
-    await measureAll(await upload(cas, { reference, from: 0 })); // warms up
-    const different = await measureAll(
-      await upload(cas, { reference, from: actions }),
-    );
-    const passed = await measureAll(
-      await upload(cas, { reference: undefined, from: 2 * actions }),
-    );
+    const { pid } = router;
+    let from = 0;
+    const load = async (asked: string | undefined): Promise<Load> => {
+      from += actions; // never the same action twice
+      const requests = await upload(cas, { reference: asked, from });
+      return { client, requests, pid };
+    };
+    await measureFull(await load(reference)); // warms up
+    const full = await measureFull(await load(reference));
+    const paced = await measurePaced(await load(reference));
+    const passed = await measureFull(await load(undefined));
     client.close();
-    return rowsOf(different, passed);
+    return rowsOf({ full, paced, passed });
   } finally {
     for (const child of children) child.kill("SIGKILL");
     await registry.stop();
@@ -90,28 +93,29 @@ interface Measurement {
   readonly p99Ms: number;
 }
 
-function rowsOf(different: Measurement, passed: Measurement): BenchRow[] {
-  const kind = "RouteAction, every action different, 100 in flight";
+function rowsOf(measured: {
+  full: Measurement;
+  paced: Measurement;
+  passed: Measurement;
+}): BenchRow[] {
+  const { full, paced, passed } = measured;
+  const kind = `RouteAction, ${inFlight} different actions in flight`;
+  const pace = `RouteAction, ${goals.rate} different actions a second`;
   return [
-    {
-      name: `${kind} (goal ≥ ${goals.rate}) / actions that need no rewrite`,
-      unit: "1/s",
-      ours: different.perSecond,
-      peer: passed.perSecond,
-      ratio: different.perSecond / passed.perSecond,
-    },
-    {
-      name: `${kind}: per second of the router's CPU`,
-      unit: "1/s",
-      ours: different.perCpuSecond,
+    compare(
+      `${kind} (goal ≥ ${goals.rate}) / actions that need no rewrite`,
+      "1/s",
+      { ours: full.perSecond, peer: passed.perSecond },
+    ),
+    compare(`${kind}: per second of the router's CPU`, "1/s", {
+      ours: full.perCpuSecond,
       peer: passed.perCpuSecond,
-      ratio: different.perCpuSecond / passed.perCpuSecond,
-    },
-    { name: `${kind}: p50`, unit: "ms", ours: different.p50Ms },
+    }),
+    { name: `${pace}: p50`, unit: "ms", ours: paced.p50Ms },
     {
-      name: `${kind}: p99 (goal < ${goals.p99})`,
+      name: `${pace}: p99 (goal < ${goals.p99})`,
       unit: "ms",
-      ours: different.p99Ms,
+      ours: paced.p99Ms,
     },
   ];
 }
@@ -241,26 +245,63 @@ function requestOf(
   };
 }
 
+interface Load {
+  readonly client: ActionRouterClient;
+  readonly requests: readonly RouteActionRequest[];
+  /** Of the router. */
+  readonly pid: number;
+}
+
+/** Keeps the same number of actions in flight all the time. */
+async function measureFull(load: Load): Promise<Measurement> {
+  let next = 0;
+  return measure(load, async (send) => {
+    const work = async () => {
+      for (let at = next++; at < load.requests.length; at = next++) {
+        await send(at, performance.now());
+      }
+    };
+    await Promise.all(Array.from({ length: inFlight }, work));
+  });
+}
+
+/**
+ * Sends at a steady pace, whatever becomes of those before. Times count from
+ * when an action was due, so that a stall is seen in all that it delayed.
+ */
+async function measurePaced(load: Load): Promise<Measurement> {
+  return measure(load, async (send) => {
+    const start = performance.now();
+    const sent: Promise<void>[] = [];
+    while (sent.length < load.requests.length) {
+      const elapsed = performance.now() - start;
+      const due = Math.min(
+        load.requests.length,
+        Math.floor((elapsed * goals.rate) / 1000),
+      );
+      for (let at = sent.length; at < due; at++) {
+        sent.push(send(at, start + (at * 1000) / goals.rate));
+      }
+      await sleep(1);
+    }
+    await Promise.all(sent);
+  });
+}
+
 async function measure(
-  client: ActionRouterClient,
-  requests: readonly RouteActionRequest[],
-  pid: number,
+  { client, requests, pid }: Load,
+  sendAll: (send: (at: number, due: number) => Promise<void>) => Promise<void>,
 ): Promise<Measurement> {
   const method = client.routeAction.bind(client);
   const times: number[] = [];
   const cpuBefore = cpuSecondsOf(pid);
   const start = performance.now();
-  let next = 0;
-  const work = async () => {
-    for (;;) {
-      const request = requests[next++];
-      if (request === undefined) return;
-      const begun = performance.now();
-      await callUnary(method, request);
-      times.push(performance.now() - begun);
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight }, work));
+  await sendAll(async (at, due) => {
+    const request = requests[at];
+    if (request === undefined) throw new RangeError(`No request ${at}`);
+    await callUnary(method, request);
+    times.push(performance.now() - due);
+  });
   const seconds = (performance.now() - start) / 1000;
   const cpuSeconds = cpuSecondsOf(pid) - cpuBefore;
   times.sort((a, b) => a - b);

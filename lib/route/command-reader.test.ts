@@ -6,8 +6,8 @@ import { Digest, parseInstanceName } from "../digest/index.js";
 import { Code, type StatusError } from "../status/index.js";
 import { createCommandReader } from "./index.js";
 
-const one = { instanceName: parseInstanceName("one") };
-const two = { instanceName: parseInstanceName("two") };
+const one = parseInstanceName("one");
+const two = parseInstanceName("two");
 
 function setup() {
   const cas = new InMemoryContentAddressableStorage({

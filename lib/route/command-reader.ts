@@ -1,18 +1,23 @@
 import { LRUCache } from "lru-cache";
 import { Command } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import { PreconditionFailure } from "#proto/google/rpc/error_details.js";
-import type { CasContext, ContentAddressableStorage } from "../cas/index.js";
-import type { Digest } from "../digest/index.js";
+import type { ContentAddressableStorage } from "../cas/index.js";
+import type { Digest, InstanceName } from "../digest/index.js";
 import { Code, StatusError, toStatusError, wrap } from "../status/index.js";
 
-/** Reads clients' Commands. */
+/**
+ * Reads clients' Commands. A read is not given up with its caller: it is
+ * small, bounded by CAS's own time limits, gathered with the reads of others,
+ * and what it brings serves the client's next attempt. To listen for the end
+ * of every caller would cost as much as the read.
+ */
 export interface CommandReader {
   /**
    * Throws FailedPrecondition with the violation MISSING if CAS lacks it (the
    * client uploads it and tries again), InvalidArgument if it is no Command
    * or too large, DataLoss for wrong bytes, and what CAS throws.
    */
-  read(digest: Digest, context: CasContext): Promise<Command>;
+  read(digest: Digest, instanceName: InstanceName): Promise<Command>;
 }
 
 /** What a cached Command costs beside its bytes. */
@@ -37,8 +42,8 @@ export function createCommandReader(options: {
     sizeCalculation: (data) => data.byteLength + entryOverheadBytes,
   });
   return {
-    read: async (digest, context) => {
-      const key = `${digest.key} ${context.instanceName}`;
+    read: async (digest, instanceName) => {
+      const key = `${digest.key} ${instanceName}`;
       const kept = cache.get(key);
       onLookup?.(kept === undefined ? "miss" : "hit");
       if (kept !== undefined) return decode(kept, digest);
@@ -48,9 +53,11 @@ export function createCommandReader(options: {
           `Command "${digest}" must have ${maximumCommandSizeBytes} bytes at most`,
         );
       }
-      const data = await cas.read(digest, context).catch((error: unknown) => {
-        throw readError(error, digest);
-      });
+      const data = await cas
+        .read(digest, { instanceName })
+        .catch((error: unknown) => {
+          throw readError(error, digest);
+        });
       const command = decode(data, digest);
       cache.set(key, data);
       return command;

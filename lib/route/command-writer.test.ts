@@ -6,8 +6,8 @@ import { createCommandWriter } from "./index.js";
 
 const data = Buffer.from("command");
 const command = { data, digest: Digest.of(data) };
-const one = { instanceName: parseInstanceName("one") };
-const two = { instanceName: parseInstanceName("two") };
+const one = parseInstanceName("one");
+const two = parseInstanceName("two");
 
 function setup(knownPresentMs = 1_000) {
   const cas = new InMemoryContentAddressableStorage({

@@ -1,12 +1,15 @@
 import { LRUCache } from "lru-cache";
-import type { CasContext, ContentAddressableStorage } from "../cas/index.js";
-import type { Digest } from "../digest/index.js";
+import type { ContentAddressableStorage } from "../cas/index.js";
+import type { Digest, InstanceName } from "../digest/index.js";
 import { wrap } from "../status/index.js";
 
-/** Puts rewritten Commands where workers read them. */
+/**
+ * Puts rewritten Commands where workers read them. Like a read, a write is not
+ * given up with its caller.
+ */
 export interface CommandWriter {
   /** Returns when CAS holds it; throws what CAS throws. Idempotent. */
-  write(command: EncodedCommand, context: CasContext): Promise<void>;
+  write(command: EncodedCommand, instanceName: InstanceName): Promise<void>;
 }
 
 /** A Command ready for CAS. */
@@ -41,12 +44,12 @@ export function createCommandWriter(options: {
     perf: { now: options.now ?? (() => performance.now()) },
   });
   return {
-    write: async ({ digest, data }, context) => {
-      const key = `${digest.key} ${context.instanceName}`;
+    write: async ({ digest, data }, instanceName) => {
+      const key = `${digest.key} ${instanceName}`;
       const isKnown = knownPresentMs > 0 && known.get(key) === true;
       onLookup?.(isKnown ? "hit" : "miss");
       if (isKnown) return;
-      await cas.write(data, context).catch((error: unknown) => {
+      await cas.write(data, { instanceName }).catch((error: unknown) => {
         throw wrap(error, `Failed to store rewritten command "${digest}"`);
       });
       known.set(key, true);

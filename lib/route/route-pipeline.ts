@@ -122,8 +122,8 @@ function open(
     instanceName,
     action,
     properties: action.platform?.properties ?? [],
-    loadCommand: ({ signal }) => {
-      loaded ??= commands.read(digest, { instanceName, signal });
+    loadCommand: () => {
+      loaded ??= commands.read(digest, instanceName);
       return loaded;
     },
     command: undefined,

@@ -6,7 +6,6 @@ import type {
 import type { InstanceName } from "../digest/index.js";
 import type { ImageReference } from "../image/index.js";
 import type { ResolvedImage } from "../registry/index.js";
-import type { RouteContext } from "./route-context.js";
 
 /** Whether an action reaches the network, as the helper's flag says it. */
 export type Network = "host" | "none";
@@ -36,7 +35,7 @@ export interface RoutedAction {
    * The client's Command, read from CAS at most once. Throws what
    * CommandReader throws.
    */
-  loadCommand(context: RouteContext): Promise<Command>;
+  loadCommand(): Promise<Command>;
   /** The rewritten Command; undefined as long as nothing is rewritten. */
   readonly command: Command | undefined;
   /** The image asked for, before it is resolved. */

@@ -111,12 +111,7 @@ async function routeAndStore(
     context,
   );
   if (route.command !== undefined) {
-    await commands.write(route.command, {
-      instanceName,
-      get signal() {
-        return context.signal;
-      },
-    });
+    await commands.write(route.command, instanceName);
   }
   return route;
 }

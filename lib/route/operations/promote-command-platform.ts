@@ -1,19 +1,15 @@
 import type { Operation } from "../operation.js";
-import type { RouteContext } from "../route-context.js";
 import type { RoutedAction } from "../routed-action.js";
 
 /**
  * Takes the platform of the Command where the Action has none: clients before
  * REAPI 2.2 say it only there, and the scheduler no longer looks.
  */
-export const promoteCommandPlatform: Operation = (routed, context) =>
-  routed.properties.length > 0 ? routed : promote(routed, context);
+export const promoteCommandPlatform: Operation = (routed) =>
+  routed.properties.length > 0 ? routed : promote(routed);
 
-async function promote(
-  routed: RoutedAction,
-  context: RouteContext,
-): Promise<RoutedAction> {
-  const { platform } = await routed.loadCommand(context);
+async function promote(routed: RoutedAction): Promise<RoutedAction> {
+  const { platform } = await routed.loadCommand();
   if (platform === undefined || platform.properties.length === 0) {
     return routed;
   }
