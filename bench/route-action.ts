@@ -15,22 +15,21 @@ import {
   RequestMetadata,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import {
-  ActionRouterClient,
-  type RouteActionRequest,
+  ActionRouterService,
+  RouteActionRequest,
 } from "#proto/buildbarn/remoteactionrouter/remoteactionrouter.js";
 import {
   createGrpcCasClients,
   GrpcContentAddressableStorage,
 } from "../lib/cas/index.js";
 import { Digest, parseInstanceName } from "../lib/digest/index.js";
-import {
-  callUnary,
-  channelCredentials,
-  channelOptions,
-} from "../lib/grpc/index.js";
 import { findFreePort } from "../test/fixtures/child-server.js";
 import { startDockerRegistry } from "../test/fixtures/docker-registry.js";
 import { buildTestImage, pushTestImage } from "../test/fixtures/test-image.js";
+import {
+  createRawGrpcClient,
+  type RawGrpcClient,
+} from "./http2-grpc-client.js";
 import { type BenchRow, compare } from "./report.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -60,10 +59,9 @@ export async function benchRouteAction(): Promise<BenchRow[]> {
       ...{ folder, cas, children },
       registry: registry.host,
     });
-    const client = new ActionRouterClient(
+    const client = createRawGrpcClient(
       router.address,
-      channelCredentials(),
-      channelOptions({}),
+      ActionRouterService.routeAction.path,
     );
     const { pid } = router;
     let from = 0;
@@ -174,10 +172,10 @@ async function waitUntilReady(url: string): Promise<void> {
 async function upload(
   address: string,
   options: { reference: string | undefined; from: number },
-): Promise<RouteActionRequest[]> {
+): Promise<Buffer[]> {
   const clients = createGrpcCasClients({ address });
   const cas = new GrpcContentAddressableStorage(clients);
-  const requests: RouteActionRequest[] = [];
+  const requests: Buffer[] = [];
   for (let at = 0; at < actions; at += 1_000) {
     const numbers = Array.from(
       { length: 1_000 },
@@ -188,7 +186,8 @@ async function upload(
         numbers.map(async (number) => {
           const data = Command.encode(commandOf(number)).finish();
           const digest = await cas.write(data, { instanceName });
-          return requestOf(digest, number, options.reference);
+          const request = requestOf(digest, number, options.reference);
+          return Buffer.from(RouteActionRequest.encode(request).finish());
         }),
       )),
     );
@@ -246,8 +245,9 @@ function requestOf(
 }
 
 interface Load {
-  readonly client: ActionRouterClient;
-  readonly requests: readonly RouteActionRequest[];
+  readonly client: RawGrpcClient;
+  /** Encoded. */
+  readonly requests: readonly Buffer[];
   /** Of the router. */
   readonly pid: number;
 }
@@ -292,14 +292,13 @@ async function measure(
   { client, requests, pid }: Load,
   sendAll: (send: (at: number, due: number) => Promise<void>) => Promise<void>,
 ): Promise<Measurement> {
-  const method = client.routeAction.bind(client);
   const times: number[] = [];
   const cpuBefore = cpuSecondsOf(pid);
   const start = performance.now();
   await sendAll(async (at, due) => {
     const request = requests[at];
     if (request === undefined) throw new RangeError(`No request ${at}`);
-    await callUnary(method, request);
+    await client.call(request);
     times.push(performance.now() - due);
   });
   const seconds = (performance.now() - start) / 1000;
