@@ -3,21 +3,25 @@
  * shape only: errors of another realm are no instances of this one's Error.
  */
 export function errno(error: unknown): string | undefined {
-  return typeof error === "object" && error !== null && "code" in error
-    ? String(error.code)
-    : undefined;
+  if (typeof error !== "object" || error === null || !("code" in error)) {
+    return undefined;
+  }
+  return typeof error.code === "string" ? error.code : undefined;
 }
 
-/**
- * Whether the disk, or the quota, has no blocks or inodes left: that of the
- * error itself or of any of its causes.
- */
-export function isDiskFull(error: unknown): boolean {
+/** The errno name of the error or of the first of its causes that has one. */
+export function innerErrno(error: unknown): string | undefined {
   for (let cause = error; cause !== undefined; cause = causeOf(cause)) {
     const name = errno(cause);
-    if (name === "ENOSPC" || name === "EDQUOT") return true;
+    if (name !== undefined) return name;
   }
-  return false;
+  return undefined;
+}
+
+/** Whether the disk, or the quota, has no blocks or inodes left. */
+export function isDiskFull(error: unknown): boolean {
+  const name = innerErrno(error);
+  return name === "ENOSPC" || name === "EDQUOT";
 }
 
 function causeOf(error: unknown): unknown {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import {
   chown,
+  constants,
   type FileHandle,
   mkdir,
   open,
@@ -123,7 +124,9 @@ async function takeLock(
   layout: StoreLayout,
   kernel: KernelCalls,
 ): Promise<FileHandle> {
-  const lock = await open(layout.lock, "a", 0o600).catch((error: unknown) => {
+  // Not for writing: a disk that fails may still be made read-only.
+  const flags = constants.O_RDONLY | constants.O_CREAT;
+  const lock = await open(layout.lock, flags, 0o600).catch((error: unknown) => {
     throw wrap(error, `Failed to open the image store "${layout.directory}"`);
   });
   try {

@@ -184,6 +184,7 @@ class Thread {
   }
 
   async stop(): Promise<void> {
+    this.#worker.ref(); // or the program might end first, in the midst of this
     await this.#worker.terminate();
   }
 }

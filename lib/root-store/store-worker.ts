@@ -1,7 +1,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { toStatusError } from "../status/index.js";
 import { runAuditJob, runCollectJob } from "./content-collector.js";
-import { errno } from "./errno.js";
+import { innerErrno } from "./errno.js";
 import { runLayerJob } from "./layer-job.js";
 import { removeTree } from "./remove-tree.js";
 import { runRootJob } from "./root-job.js";
@@ -39,7 +39,7 @@ async function answer(
     message = { result: await run(job, settings) };
   } catch (error) {
     const { code, message: text } = toStatusError(error);
-    message = { error: { code, message: text, errno: errno(error) } };
+    message = { error: { code, message: text, errno: innerErrno(error) } };
   }
   port.postMessage(message);
 }
