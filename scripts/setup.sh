@@ -19,7 +19,7 @@ test_tools=(
   podman:podman
   go:golang-go
   python3:python3
-  /usr/lib/python3/dist-packages/virtualenv:python3-virtualenv
+  /usr/share/doc/python3-venv:python3-venv
   runc:runc
   setpriv:util-linux
   skopeo:skopeo
