@@ -30,8 +30,8 @@ function isWholeBuffer({ byteLength, buffer }: Uint8Array): boolean {
 
 /**
  * Sends a source's chunks through a port until the source ends or fails, or
- * the receiver closes the port. The source must not use a chunk after it gave
- * it out. Waits while the receiver is behind. A failure
+ * the receiver closes the port; `onConsumed` is told of most bytes that the
+ * receiver is done with. The source must not use a chunk after it gave it out. Waits while the receiver is behind. A failure
  * of the source becomes the receiver's; nothing is thrown. The source is
  * closed in any case.
  */
