@@ -107,8 +107,10 @@ fn probe_idmap(plan: &Plan, identity: Identity) -> Result<()> {
     process::map_input_root(identity, &root).map(drop)
 }
 
+type Probe = fn(&Plan) -> Result<()>;
+
 /// What is tried in the namespaces, and whether an action can do without.
-const INSIDE: [(&str, bool, fn(&Plan) -> Result<()>); 5] = [
+const INSIDE: [(&str, bool, Probe); 5] = [
     ("fresh /proc", true, probe_proc),
     ("tmpfs", true, |_| mount_new("tmpfs", &[]).map(drop)),
     ("user xattrs on tmpfs", false, probe_xattr),

@@ -130,7 +130,7 @@ pub struct Plan {
 #[derive(Debug)]
 pub enum Command {
     Run(Box<Plan>),
-    Check { config: Config, json: bool },
+    Check { config: Box<Config>, json: bool },
     Lock { exclusive: bool, nonblocking: bool, fd: i32 },
     PeerCred { fd: i32 },
     SyncFs { fd: i32 },
@@ -182,7 +182,7 @@ fn parse_options(arguments: Vec<OsString>) -> Result<Command> {
     }
     let config = read_config(flags.config.as_deref(), flags.check)?;
     if flags.check {
-        return Ok(Command::Check { config, json: flags.json });
+        return Ok(Command::Check { config: Box::new(config), json: flags.json });
     }
     plan(flags, config).map(|plan| Command::Run(Box::new(plan)))
 }
@@ -285,10 +285,18 @@ fn read_config(path: Option<&Path>, optional: bool) -> Result<Config> {
             .map_or(1, |span| 1 + text[..span.start].bytes().filter(|&b| b == b'\n').count());
         refuse(format!("line {line}: {}", error.message().replace('\n', " ")))
     })?;
-    let absolute = config.store.iter().chain(&config.socket).chain(&config.hide);
-    for path in absolute.chain([&config.build_directory, &config.build_user.home]) {
+    let paths = [
+        ("store", config.store.as_ref()),
+        ("socket", config.socket.as_ref()),
+        ("build_directory", Some(&config.build_directory)),
+        ("build_user.home", Some(&config.build_user.home)),
+    ];
+    let listed = config.hide.iter().map(|path| ("hide", path));
+    for (key, path) in paths.into_iter().filter_map(|(k, p)| Some((k, p?))).chain(listed) {
         if !path.is_absolute() || path.components().any(|c| c == Component::ParentDir) {
-            return Err(refuse(format!("{path:?} must be an absolute path without \"..\"")));
+            let text =
+                format!("must be an absolute path without \"..\": current value is {path:?}");
+            return Err(refuse(format!("{key} {text}")));
         }
     }
     if config.upper != Path::new("tmpfs") && !config.upper.is_absolute() {
@@ -299,6 +307,10 @@ fn read_config(path: Option<&Path>, optional: bool) -> Result<Config> {
         return Err(refuse(
             "build_user.name must be letters, digits, \"_\", \"-\" and \".\"".into(),
         ));
+    }
+    // It becomes a field of a line of passwd.
+    if config.build_user.home.as_os_str().as_bytes().iter().any(|&b| b == b':' || b < b' ') {
+        return Err(refuse("build_user.home must hold no \":\" and no control character".into()));
     }
     Ok(config)
 }

@@ -52,7 +52,7 @@ fn perform(command: Command) -> Result<u8> {
     match command {
         Command::Run(plan) => run(*plan),
         Command::Check { config, json } => {
-            let (text, passes) = check::report(config, json);
+            let (text, passes) = check::report(*config, json);
             print(&text).map(|_| u8::from(!passes))
         }
         Command::Lock { exclusive, nonblocking, fd } => lock(exclusive, nonblocking, fd),

@@ -260,12 +260,15 @@ pub fn become_sandbox_user(plan: &Plan, identity: Identity, socket: &OwnedFd) ->
     // Behind the last change of credentials, which would undo it. A signal that is blocked: the init
     // kills and reaps all others first and dies last, so the lease ends when all are dead.
     sys::die_with_parent(HELPER_IS_GONE).during("prctl", "pdeathsig")?;
-    // A helper that died before that is seen here.
-    let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
-    if let Ok((0, _)) = recv(socket, &mut [0_u8; 1], flags) {
+    Ok(())
+}
+
+/// Ends the init where the helper died before its death would have been a signal. All that the helper
+/// sends must have been received: what is left unread hides the end of the socket.
+pub fn end_with_helper(socket: &OwnedFd) {
+    if let Ok((0, _)) = recv(socket, &mut [0_u8; 1], RecvFlags::DONTWAIT) {
         sys::exit_at_once(125);
     }
-    Ok(())
 }
 
 /// Takes the mount that the helper made of the input root.

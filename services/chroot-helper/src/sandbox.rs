@@ -160,7 +160,7 @@ fn make(
     // The helper writes the id maps meanwhile: first what needs no ids.
     sethostname(HOSTNAME.as_bytes()).during("sethostname", HOSTNAME)?;
     let proc = open_proc(plan)?;
-    let devices = DEVICES.map(|name| (name, clone_tree(CWD, &format!("/dev/{name}"), 0)));
+    let devices = DEVICES.map(|name| (name, clone_tree(CWD, format!("/dev/{name}"), 0)));
     process::become_sandbox_user(plan, identity, socket)?;
     let mask = umask(Mode::empty());
 
@@ -220,6 +220,7 @@ fn make(
     // shared image. A mount namespace that it makes itself gets all of them locked. With a range of
     // ids it stays in the first, where losing CAP_SYS_ADMIN has the same effect.
     let own = plan.config.sub_uids.is_none();
+    process::end_with_helper(socket);
     let action = sys::spawn(own, &mut action).during("clone", "action")?;
     let status = process::reap(signals, action, helper, plan.config.proc);
     if let Some(disk) = disk {

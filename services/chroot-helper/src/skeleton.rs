@@ -19,6 +19,7 @@ use crate::sandbox::{
     DIRECTORY, InputRoot, NO_SETUID, READ_ONLY, WITHIN, attach, attach_to, clone_tree, make_within,
     relative,
 };
+use crate::sys;
 
 /// Top entries that the sandbox makes itself. `/run` holds the machine's sockets.
 const PROVIDED: [&str; 5] = ["proc", "sys", "dev", "tmp", "run"];
@@ -137,7 +138,7 @@ fn hide(plan: &Plan, base: &OwnedFd, root: &OwnedFd, input_root: &InputRoot) -> 
             mkdirat(base, &name, Mode::from_raw_mode(0o755)).during("mkdir", &name)?;
             clone_tree(base.as_fd(), &name, NO_SETUID)?
         } else {
-            clone_tree(CWD, "/dev/null", READ_ONLY)?
+            clone_tree(CWD, "/dev/null", sys::MOUNT_READ_ONLY | sys::MOUNT_NOSUID)?
         };
         attach_to(&cover, &target, &path)?;
     }

@@ -131,7 +131,9 @@ impl Machine {
              build_directory = \"{directory}/build\"\n",
             self.config
         );
-        fs::write(&file, text).unwrap();
+        // Whole at every moment: helpers that were started before may not have read theirs yet.
+        fs::write(file.with_extension("new"), text).unwrap();
+        fs::rename(file.with_extension("new"), &file).unwrap();
         let mut command = Command::new(HELPER);
         command.arg(format!("--config={}", file.display()));
         command.current_dir(self.input_root()).env_clear().stdin(Stdio::null());
@@ -211,4 +213,16 @@ pub fn snapshot(path: &Path) -> Vec<String> {
     }
     lines.sort();
     lines
+}
+
+/// Gives the child a descriptor under a number of its own.
+pub fn pass_as(command: &mut Command, fd: std::os::fd::OwnedFd, number: i32) {
+    use std::os::fd::AsRawFd;
+    // SAFETY: only a system call between fork and exec; dup2 leaves the copy open across exec.
+    unsafe {
+        command.pre_exec(move || match libc::dup2(fd.as_raw_fd(), number) {
+            -1 => Err(std::io::Error::last_os_error()),
+            _ => Ok(()),
+        });
+    }
 }
