@@ -1,3 +1,7 @@
+import type {
+  Directory,
+  DirectoryNode,
+} from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import type { CasContext } from "../../../lib/cas/index.js";
 import { Digest } from "../../../lib/digest/index.js";
 import { Code, StatusError } from "../../../lib/status/index.js";
@@ -25,12 +29,17 @@ export interface InputSymlink {
   readonly target: string;
 }
 
-/** Entries of an input root at most: a tree of shared Directories can unfold
- * to any size, whatever its blobs are. */
+/**
+ * Entries of an input root at most: a tree of shared Directories can unfold
+ * to any size, whatever its blobs are.
+ */
 const maximumEntries = 2_000_000;
 
 /** Path length that Linux takes, less room for the build directory. */
 const maximumPathLength = 3_500;
+
+/** Directories by the key of their digest. */
+type Directories = ReadonlyMap<string, Directory>;
 
 /**
  * Reads all Directories of an input root. Throws FailedPrecondition that
@@ -43,54 +52,97 @@ export async function readInputRoot(
   root: Digest,
   context: CasContext,
 ): Promise<InputRoot> {
-  const directories: string[] = [];
-  const files: InputFile[] = [];
-  const symlinks: InputSymlink[] = [];
-  const missing = new Map<string, Digest>();
-  const queue: { path: string; digest: Digest }[] = [];
-  const prefixOf = (path: string) => (path === "" ? "" : `${path}/`);
+  const directories = await readDirectories(reader, root, context);
+  // Counted before it is unfolded: that takes time for each entry, not for
+  // each Directory.
+  if (countEntries(root, directories) > maximumEntries) throw limitError();
+  return unfold(root, directories);
+}
 
-  for (
-    let next: { path: string; digest: Digest } | undefined = {
-      path: "",
-      digest: root,
-    };
-    next !== undefined;
-    next = queue.pop()
-  ) {
-    const directory = await reader.directory(next.digest, context);
+/** Each Directory of the tree once, however often it is named. */
+async function readDirectories(
+  reader: CasReader,
+  root: Digest,
+  context: CasContext,
+): Promise<Directories> {
+  const found = new Map<string, Directory>();
+  const missing = new Map<string, Digest>();
+  const queue = [root];
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (found.has(next.key) || missing.has(next.key)) continue;
+    const directory = await reader.directory(next, context);
     if (directory === undefined) {
-      missing.set(next.digest.key, next.digest);
+      missing.set(next.key, next);
       continue;
     }
-    const prefix = prefixOf(next.path);
-    for (const { name, digest, isExecutable } of directory.files) {
-      files.push({
-        path: prefix + name,
-        digest: Digest.fromProto(digest, "FileNode.digest"),
-        isExecutable,
-      });
-    }
-    for (const { name, target } of directory.symlinks) {
-      symlinks.push({ path: prefix + name, target });
-    }
-    for (const { name, digest } of directory.directories) {
-      directories.push(prefix + name);
-      queue.push({
-        path: prefix + name,
-        digest: Digest.fromProto(digest, "DirectoryNode.digest"),
-      });
-    }
-    checkLimits(prefix, directories.length + files.length + symlinks.length);
+    found.set(next.key, directory);
+    queue.push(...directory.directories.map(digestOf));
     context.signal?.throwIfAborted();
   }
   if (missing.size > 0) throw missingBlobsError([...missing.values()]);
+  return found;
+}
+
+/**
+ * Entries beneath a Directory; children are counted before their parents, and
+ * without a call stack, since a client chooses the depth.
+ */
+function countEntries(root: Digest, directories: Directories): number {
+  const counts = new Map<string, number>();
+  const path = [{ key: root.key, next: 0 }];
+  for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+    const directory = directories.get(top.key);
+    const child = directory?.directories[top.next];
+    if (child !== undefined) {
+      const { key } = digestOf(child);
+      if (counts.has(key)) top.next++;
+      else path.push({ key, next: 0 });
+      continue;
+    }
+    let count = 0;
+    for (const node of directory?.directories ?? []) {
+      count += 1 + (counts.get(digestOf(node).key) ?? 0);
+    }
+    count += (directory?.files.length ?? 0) + (directory?.symlinks.length ?? 0);
+    counts.set(top.key, count);
+    path.pop();
+  }
+  return counts.get(root.key) ?? 0;
+}
+
+function unfold(root: Digest, known: Directories): InputRoot {
+  const directories: string[] = [];
+  const files: InputFile[] = [];
+  const symlinks: InputSymlink[] = [];
+  const queue = [{ prefix: "", digest: root }];
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    const { prefix, digest } = next;
+    if (prefix.length > maximumPathLength) throw limitError();
+    const directory = known.get(digest.key);
+    for (const node of directory?.files ?? []) {
+      files.push({
+        path: prefix + node.name,
+        digest: Digest.fromProto(node.digest, "FileNode.digest"),
+        isExecutable: node.isExecutable,
+      });
+    }
+    for (const { name, target } of directory?.symlinks ?? []) {
+      symlinks.push({ path: prefix + name, target });
+    }
+    for (const node of directory?.directories ?? []) {
+      directories.push(prefix + node.name);
+      queue.push({ prefix: `${prefix}${node.name}/`, digest: digestOf(node) });
+    }
+  }
   return { directories, files, symlinks };
 }
 
-function checkLimits(prefix: string, entries: number): void {
-  if (entries <= maximumEntries && prefix.length <= maximumPathLength) return;
-  throw new StatusError(
+function digestOf(node: DirectoryNode): Digest {
+  return Digest.fromProto(node.digest, "DirectoryNode.digest");
+}
+
+function limitError(): StatusError {
+  return new StatusError(
     Code.ResourceExhausted,
     `Input root must hold at most ${maximumEntries} entries and paths of at most ${maximumPathLength} characters`,
   );
