@@ -142,6 +142,8 @@ async function createRunner(
     defaultTimeoutMs: configuration.timeout.default,
     maximumTimeoutMs: configuration.timeout.maximum,
     maximumOutputBytes: configuration.maximumOutputSize,
+    // More would not stay in CAS until the client has read it.
+    maximumOutputsBytes: configuration.cas.maximumSize,
     workerName: hostname(),
     sink,
   };

@@ -3,6 +3,7 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Digest, parseInstanceName } from "../../lib/digest/index.js";
+import { Code } from "../../lib/status/index.js";
 import { EngineScenario, shell } from "./testing/engine-scenario.js";
 
 const context = { instanceName: parseInstanceName("") };
@@ -116,6 +117,65 @@ describe("a hostile action", () => {
       readdirSync(victim, { recursive: true }).length,
     ).toBeGreaterThanOrEqual(before);
     auditBlobs();
+  });
+
+  test("a hostile action cannot outgrow our removal", async () => {
+    await scenario.run({
+      command: shell(
+        `name=$(printf 'd%.0s' $(seq 200)); chmod 700 .
+         for i in $(seq 60); do mkdir $name && cd -P $name && echo x > file; done`,
+      ),
+    });
+    const build = join(scenario.directory, "build");
+    await until(() => readdirSync(build).length === 0);
+  });
+
+  test("a hostile action whose outputs have too long paths is refused", async () => {
+    const { response } = await scenario.run({
+      command: shell(
+        `mkdir o; cd o; name=$(printf 'd%.0s' $(seq 200))
+         for i in $(seq 60); do mkdir $name && cd -P $name; done`,
+        { outputPaths: ["o"] },
+      ),
+    });
+    expect(response.status).toMatchObject({
+      code: Code.InvalidArgument,
+      message: "Outputs must have paths of at most 4000 bytes",
+    });
+  });
+
+  test("a hostile action's file of holes is refused unread", async () => {
+    const { response } = await scenario.run({
+      command: shell("truncate -s 9T o", { outputPaths: ["o"] }),
+    });
+    expect(response.status).toMatchObject({
+      code: Code.ResourceExhausted,
+      message: "Outputs must hold at most 21474836480 bytes",
+    });
+  });
+
+  test("a hostile action's file of holes is given up with its client", async () => {
+    const leaving = AbortSignal.timeout(500);
+    const command = shell("truncate -s 19G o", { outputPaths: ["o"] });
+    const digest = await scenario.upload({ command });
+    await expect(scenario.execute(digest, {}, leaving)).rejects.toThrow();
+    const startMs = performance.now();
+    const next = await scenario.run({ command: shell("true") });
+    expect(next.response.result?.exitCode).toBe(0);
+    await until(
+      () => readdirSync(join(scenario.directory, "build")).length === 0,
+    );
+    expect(performance.now() - startMs).toBeLessThan(3_000);
+  });
+
+  test("a hostile action shows no other user what it makes", async () => {
+    // In the helper it may be ours, and with the setuid bit.
+    const seen = await scenario.run({
+      command: shell("stat -c %a:%g ..; id -g"),
+    });
+    const [mode, group] = (await scenario.text(seen, "stdout")).split("\n");
+    const isRoot = process.getuid?.() === 0;
+    expect(mode).toMatch(isRoot ? `710:${group}` : /^700:/);
   });
 
   test("a hostile action does not see what others run in", async () => {

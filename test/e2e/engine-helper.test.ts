@@ -1,6 +1,12 @@
 // Proves that actions which the router sends through the helper cannot change
 // blobs either, end with it, and that the helper's own faults are none of theirs.
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+} from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -131,6 +137,18 @@ test("an action in the helper cannot change its inputs' blobs", async () => {
   expect(await scenario.text(seen, "data")).toBe("content");
 });
 
+test("an action in the helper gives other users no program with its rights", async () => {
+  const running = scenario.run({
+    command: shell("cp /bin/true gain; chmod 4755 gain; sleep 1"),
+  });
+  const build = join(directory, "build");
+  const made = () => readdirSync(build).map((name) => join(build, name));
+  await until(() => made().some((path) => existsSync(`${path}/root/gain`)));
+  // It is root's, or whoever's the engine is.
+  for (const path of made()) expect(lstatSync(path).mode & 0o077).toBe(0);
+  expect((await running).response.result?.exitCode).toBe(0);
+});
+
 test("an action in the helper ends with all that it began", async () => {
   const left = await scenario.run({
     command: shell(
@@ -177,3 +195,7 @@ test("a fault of the helper is a status and not an exit code", async () => {
     options = before;
   }
 });
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -48,6 +48,8 @@ export interface ActionExecutorOptions {
   readonly maximumTimeoutMs: number;
   /** Of standard output, and of standard error. */
   readonly maximumOutputBytes: number;
+  /** Of all output files together, holes included. */
+  readonly maximumOutputsBytes: number;
   /** Told to clients as the worker that executed. */
   readonly workerName: string;
   /** Takes errors that do not concern the client. */
@@ -152,7 +154,11 @@ async function runAndCollect(
   const result = ActionResult.fromPartial({ exitCode: exitCodeOf(outcome) });
   if (outcome.type === "exited") {
     const { signal } = prepared.execution;
-    const storer = new FileOutputStorer(cas, { mayMove: isDead });
+    const storer = new FileOutputStorer(cas, {
+      mayMove: isDead,
+      maximumBytes: options.maximumOutputsBytes,
+      signal,
+    });
     const scope = { root: directory.root, cas, storer, signal };
     Object.assign(result, await collectOutputs(prepared.paths, scope));
   }
@@ -185,7 +191,10 @@ async function run(
       buildDirectory: directory.path,
     },
   );
-  if (user !== undefined) options.buildDirectories.checkReachable();
+  if (user !== undefined) {
+    options.buildDirectories.checkReachable();
+    options.buildDirectories.letIn(directory, user);
+  }
   const program = {
     argv: command.arguments,
     env: environmentOf(command),

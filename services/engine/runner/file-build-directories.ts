@@ -1,22 +1,26 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import {
   chmodSync,
+  chownSync,
   type Dirent,
   mkdirSync,
   readdirSync,
   statSync,
 } from "node:fs";
-import { chmod, lstat, readdir, rmdir, unlink } from "node:fs/promises";
+import { chmod, lstat, readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Code, StatusError, wrap } from "../../../lib/status/index.js";
 import { makeOpenDirectory } from "./file-input-root.js";
+
+/** Longest path, in bytes, below which a tree is removed where it stands. */
+const maximumRemovedPath = 3_000;
 
 /** Directories that wait for their removal before actions wait for it. */
 const maximumRemovals = 32;
 
 /** The directory of one action. */
 export interface BuildDirectory {
-  /** Holds all else; cannot be listed or guessed by other actions. */
+  /** Holds all else; closed to all users but ours and one let in. */
   readonly path: string;
   /** The input root. */
   readonly root: string;
@@ -56,15 +60,24 @@ export class FileBuildDirectories {
     }
   }
 
+  /** Makes a directory that we alone can enter. */
   create(): BuildDirectory {
     const path = `${this.#directory}/${randomBytes(12).toString("hex")}`;
     try {
-      mkdirSync(path, { mode: 0o711 });
+      // What an action writes through the helper is ours on disk, and may have
+      // the setuid bit: no other user of this machine must get to it.
+      mkdirSync(path, { mode: 0o700 });
       makeOpenDirectory(`${path}/root`);
     } catch (error) {
       throw wrap(error, "Failed to make a build directory");
     }
     return { path, root: `${path}/root` };
+  }
+
+  /** Lets the user of a command enter, and still no other. */
+  letIn({ path }: BuildDirectory, { gid }: { readonly gid: number }): void {
+    chownSync(path, -1, gid);
+    chmodSync(path, 0o710);
   }
 
   /**
@@ -104,7 +117,8 @@ function findClosedParent(directory: string): string | undefined {
 /**
  * Removes a tree that an action wrote: symlinks are removed and not followed,
  * and modes that forbid it are changed first. Paths are bytes, one character
- * each: an action may use names that are no UTF-8.
+ * each: an action may use names that are no UTF-8. A tree may be deeper than
+ * any path that the kernel takes: then its lower part is moved up.
  */
 async function removeTree(path: string): Promise<void> {
   const root = Buffer.from(path).toString("latin1");
@@ -119,10 +133,23 @@ async function removeTree(path: string): Promise<void> {
     next.entered = true;
     for (const entry of await list(next.path)) {
       const child = `${next.path}/${entry.name}`;
-      if (entry.isDirectory()) stack.push({ path: child, entered: false });
-      else await unlink(bytes(child));
+      if (!entry.isDirectory()) await unlink(bytes(child));
+      else if (child.length <= maximumRemovedPath) {
+        stack.push({ path: child, entered: false });
+      } else {
+        // The action cannot write to the top, so the name is free.
+        const moved = `${root}/${randomUUID()}`;
+        await move(child, moved);
+        stack.push({ path: moved, entered: false });
+      }
     }
   }
+}
+
+/** Moves a directory, which takes the right to write to it. */
+async function move(from: string, to: string): Promise<void> {
+  if (process.getuid?.() !== 0) await chmod(bytes(from), 0o700);
+  await rename(bytes(from), bytes(to));
 }
 
 function bytes(path: string): Buffer {

@@ -19,6 +19,15 @@ const smallBytes = 256 * 1024;
 
 const hashPieceBytes = 2 ** 20;
 
+/** How an action's output files are stored. */
+export interface FileOutputStorerOptions {
+  /** Everything that the action ran is dead for certain. */
+  readonly mayMove: boolean;
+  /** Of all files together; more is ResourceExhausted. */
+  readonly maximumBytes: number;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Stores an action's output files. A large one is moved into the store if
  * nobody else can have it open or linked, else copied: an inode that any
@@ -26,19 +35,22 @@ const hashPieceBytes = 2 ** 20;
  */
 export class FileOutputStorer {
   readonly #cas: FileContentAddressableStorage;
-  readonly #mayMove: boolean;
+  readonly #options: FileOutputStorerOptions;
+  #bytes = 0;
 
-  /** `mayMove`: everything that the action ran is dead for certain. */
   constructor(
     cas: FileContentAddressableStorage,
-    options: { mayMove: boolean },
+    options: FileOutputStorerOptions,
   ) {
     this.#cas = cas;
-    this.#mayMove = options.mayMove;
+    this.#options = options;
   }
 
   /** Stores the regular file at a path whose parents are no symlinks. */
   async store(path: string, stats: Stats): Promise<Digest> {
+    // Before a byte is read: a file of holes takes no disk, and for hashing
+    // it is as large as it says.
+    this.#count(stats.size);
     if (stats.size <= smallBytes) {
       return this.#cas.write(readSmall(path));
     }
@@ -48,14 +60,25 @@ export class FileOutputStorer {
   async #storeLarge(path: string, stats: Stats): Promise<Digest> {
     const temporary = this.#cas.temporaryPath();
     try {
-      if (this.#mayMove && stats.nlink === 1) await take(path, temporary);
+      const { mayMove, signal } = this.#options;
+      if (mayMove && stats.nlink === 1) await take(path, temporary);
       else await copyFile(path, temporary, constants.COPYFILE_FICLONE);
-      const digest = await hashFile(temporary);
+      const digest = await hashFile(temporary, signal);
       this.#cas.adopt(digest, temporary);
       return digest;
     } finally {
       await rm(temporary, { force: true });
     }
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    const { maximumBytes } = this.#options;
+    if (this.#bytes <= maximumBytes) return;
+    throw new StatusError(
+      Code.ResourceExhausted,
+      `Outputs must hold at most ${maximumBytes} bytes`,
+    );
   }
 }
 
@@ -106,7 +129,7 @@ function openOutput(path: string): number {
   }
 }
 
-async function hashFile(path: string): Promise<Digest> {
+async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
   const hash = createHash("sha256");
   const piece = Buffer.allocUnsafe(hashPieceBytes);
   let size = 0;
@@ -115,6 +138,7 @@ async function hashFile(path: string): Promise<Digest> {
   for (;;) {
     const { bytesRead } = await file.read(piece, 0, hashPieceBytes, size);
     if (bytesRead === 0) break;
+    signal.throwIfAborted();
     hash.update(piece.subarray(0, bytesRead));
     size += bytesRead;
   }

@@ -26,6 +26,9 @@ import { Code, StatusError } from "../../../lib/status/index.js";
 import type { FileOutputStorer } from "./file-output-storer.js";
 import type { CommandPaths, OutputPath } from "./output-paths.js";
 
+/** Longest path, in bytes, of an output: the kernel takes 4,095. */
+const maximumPathBytes = 4_000;
+
 /** Entries in an action's outputs at most. */
 const maximumEntries = 1_000_000;
 
@@ -199,6 +202,12 @@ async function countEntry(walk: Walk, path: string): Promise<void> {
     throw new StatusError(
       Code.ResourceExhausted,
       `Outputs must hold at most ${maximumEntries} entries`,
+    );
+  }
+  if (Buffer.byteLength(path) > maximumPathBytes) {
+    throw new StatusError(
+      Code.InvalidArgument,
+      `Outputs must have paths of at most ${maximumPathBytes} bytes`,
     );
   }
   if (path.includes("\ufffd")) {
