@@ -11,6 +11,7 @@ fn main() {
         Some("escape-chroot") => escape_chroot(),
         Some("nest") => report(unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)),
         Some("nest-and-unmount") => nest_and_unmount(&arguments[2]),
+        Some("find-key") => find_key(&arguments[2]),
         Some("orphans") => orphans(arguments[2].parse().unwrap_or(0)),
         Some("bomb") => bomb(),
         Some("capabilities-of-file") => report(set_file_capability(&arguments[2])),
@@ -72,6 +73,16 @@ fn nest_and_unmount(target: &str) {
             std::ptr::null(),
         ));
     }
+}
+
+/// Looks for a key in the session keyring, which every process inherits.
+fn find_key(name: &str) {
+    let name = std::ffi::CString::new(name).unwrap_or_default();
+    let (search, session) = (10_i64, -3_i64);
+    // SAFETY: strings are terminated; the last argument asks for no link to be made.
+    report(unsafe {
+        libc::syscall(libc::SYS_keyctl, search, session, c"user".as_ptr(), name.as_ptr(), 0_i64)
+    } as i32);
 }
 
 /// Leaves children behind that leave children behind, which end, or sleep in sessions of their own.

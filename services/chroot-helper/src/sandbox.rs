@@ -152,6 +152,7 @@ fn make(
     if plan.config.proc == Proc::Container {
         set_child_subreaper(Some(rustix::process::getpid())).during("prctl", "child_subreaper")?;
     }
+    leave_keys()?;
     // A network namespace takes as long to make as all the rest, so it is made meanwhile.
     let mut network = match plan.network {
         Network::None => Some(Holder::of_network().during("clone", "network")?),
@@ -227,6 +228,22 @@ fn make(
         disk.remove();
     }
     status
+}
+
+/// Takes the runner's keys away from the sandbox.
+fn leave_keys() -> Result<()> {
+    match sys::leave_session_keyring() {
+        // A kernel without keys, or a filter that keeps all of us from them.
+        Err(error)
+            if matches!(
+                Errno::from_io_error(&error),
+                Some(Errno::NOSYS | Errno::PERM | Errno::ACCESS)
+            ) =>
+        {
+            Ok(())
+        }
+        other => other.during("keyctl", "session keyring"),
+    }
 }
 
 /// The tmpfs that vanishes with the mount namespace, or a directory on disk to be removed.

@@ -306,6 +306,16 @@ pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     check(unsafe { libc::kill(pid, signal) }.into()).map(drop)
 }
 
+/// Leaves the keys of whoever started this process behind: a new session keyring, which the kernel
+/// hands on like a descriptor but none of the namespaces replaces.
+pub fn leave_session_keyring() -> io::Result<()> {
+    const KEYCTL_JOIN_SESSION_KEYRING: libc::c_long = 1;
+    let anonymous = std::ptr::null::<libc::c_char>();
+    // SAFETY: a null name is allowed and asks for a keyring without one.
+    check(unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, anonymous) })
+        .map(drop)
+}
+
 /// Asks for a signal when the parent dies. A later change of credentials would undo it.
 pub fn die_with_parent(signal: i32) -> io::Result<()> {
     // SAFETY: takes no pointers.

@@ -33,6 +33,25 @@ fn no_descriptor_of_the_runner_reaches_the_action() {
 }
 
 #[test]
+fn no_key_of_the_runner_reaches_the_action() {
+    let (name, joins, session) = (c"berth-test", 1_i64, -3_i64);
+    // SAFETY: strings are terminated and the payload is as long as it is said to be. Keyrings belong to
+    // a thread, and only this one's children inherit this one.
+    let key = unsafe {
+        libc::syscall(libc::SYS_keyctl, joins, std::ptr::null::<libc::c_char>());
+        let (kind, payload) = (c"user".as_ptr(), c"secret".as_ptr());
+        libc::syscall(libc::SYS_add_key, kind, name.as_ptr(), payload, 6_usize, session)
+    };
+    // A container's filter may forbid keys, to the action as well.
+    let refused = if key < 0 { DENIED } else { "Required key not available (os error 126)" };
+    for start in starts() {
+        let machine = Machine::new(start);
+        let found = machine.run(&[], &["probe", "find-key", "berth-test"]);
+        assert_eq!(found, prints(&format!("{refused}\n")), "{start:?}");
+    }
+}
+
+#[test]
 fn an_action_has_no_capabilities_and_no_way_to_new_ones() {
     for start in starts() {
         let machine = Machine::new(start);
