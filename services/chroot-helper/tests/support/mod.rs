@@ -20,6 +20,13 @@ pub const SANDBOX: u32 = 65533;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
+/// Copies a program. Not by ourselves: a child that another test's thread forks meanwhile would
+/// hold the copy open for writing, and it could not be executed ("text file busy").
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status().unwrap();
+    assert!(status.success(), "cp {from:?}");
+}
+
 /// Who starts the helper.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Start {
@@ -61,9 +68,11 @@ impl Machine {
         for name in ["bin", "etc", "usr/lib"] {
             fs::create_dir_all(root.join(name)).unwrap();
         }
-        fs::copy("/bin/busybox", root.join("bin/busybox")).expect("busybox-static is installed");
+        copy(Path::new("/bin/busybox"), &root.join("bin/busybox"));
         let probe = Path::new(HELPER).with_file_name("examples").join("probe");
-        fs::copy(probe, root.join("bin/probe")).unwrap();
+        copy(&probe, &root.join("bin/probe"));
+        // The checkout may lie where only root can go.
+        copy(Path::new(HELPER), &directory_helper(&machine.directory));
         for name in [
             "sh", "cat", "chmod", "chroot", "cp", "dd", "echo", "env", "find", "grep", "head",
             "hostname", "id", "ifconfig", "kill", "ln", "ls", "mkdir", "mount", "mv", "nc", "ps",
@@ -134,7 +143,7 @@ impl Machine {
         // Whole at every moment: helpers that were started before may not have read theirs yet.
         fs::write(file.with_extension("new"), text).unwrap();
         fs::rename(file.with_extension("new"), &file).unwrap();
-        let mut command = Command::new(HELPER);
+        let mut command = Command::new(directory_helper(&self.directory));
         command.arg(format!("--config={}", file.display()));
         command.current_dir(self.input_root()).env_clear().stdin(Stdio::null());
         if self.start == Start::User && rustix::process::geteuid().is_root() {
@@ -159,6 +168,10 @@ impl Machine {
     pub fn shell(&self, flags: &[&str], script: &str) -> Outcome {
         self.run(flags, &["sh", "-c", script])
     }
+}
+
+fn directory_helper(directory: &Path) -> PathBuf {
+    directory.join("berth-exec")
 }
 
 impl Drop for Machine {
