@@ -45,10 +45,10 @@ function call(
     });
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("error", reject);
-    stream.on("end", () => {
+    stream.on("close", () => {
       // gRPC over HTTP/2: a flag byte and four bytes of length come first.
       if (status.startsWith("0")) resolve(Buffer.concat(chunks).subarray(5));
-      else reject(new Error(`The call ended with status ${status}`));
+      else reject(new Error(`The call ended with status "${status}"`));
     });
     const prefix = Buffer.alloc(5);
     prefix.writeUInt32BE(message.length, 1);

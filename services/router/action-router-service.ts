@@ -43,6 +43,16 @@ export interface ActionRouterOptions {
   readonly sink: ErrorSink;
 }
 
+/** The service, and when it has nothing to do. */
+export interface ActionRouterParts {
+  readonly service: GrpcService;
+  /**
+   * Resolves when no action is under way: CAS calls go on for a while after
+   * their caller left, and need the connection.
+   */
+  whenIdle(): Promise<void>;
+}
+
 /**
  * The gRPC face of the router: checks the request, routes, stores the
  * rewritten Command, and forms an answer that the scheduler accepts. The
@@ -51,8 +61,9 @@ export interface ActionRouterOptions {
  */
 export function createActionRouterService(
   options: ActionRouterOptions,
-): GrpcService {
+): ActionRouterParts {
   const { metrics, sink } = options;
+  const waiters: (() => void)[] = [];
   let inFlight = 0;
 
   async function routeAction(
@@ -77,16 +88,23 @@ export function createActionRouterService(
       const seconds = (performance.now() - start) / 1000;
       metrics.countRoute(report.mode, report.code, seconds);
       logRoute(options.log, request, { ...report, seconds });
+      if (inFlight === 0) for (const resolve of waiters.splice(0)) resolve();
     }
   }
 
   return {
-    definition: ActionRouterService,
-    implementation: {
-      routeAction: implementUnary(routeAction, sink, {
-        timeoutMs: options.routeTimeoutMs,
-      }),
+    service: {
+      definition: ActionRouterService,
+      implementation: {
+        routeAction: implementUnary(routeAction, sink, {
+          timeoutMs: options.routeTimeoutMs,
+        }),
+      },
     },
+    whenIdle: () =>
+      inFlight === 0
+        ? Promise.resolve()
+        : new Promise((resolve) => waiters.push(resolve)),
   };
 }
 

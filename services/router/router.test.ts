@@ -234,4 +234,29 @@ describe("Router", () => {
       await scenario.stop();
     }
   });
+
+  test("Router lets CAS calls end whose callers are gone", async () => {
+    const scenario = await startRouterScenario({
+      instance: { noImage: "sandbox" },
+    });
+    try {
+      const action = await scenario.store({ arguments: ["b"] });
+      const digest = Digest.fromProto(action.commandDigest, "command_digest");
+      const { Unavailable: code } = Code;
+      scenario.faults.set(digest.key, { type: "status", code, times: 3 });
+      const controller = new AbortController();
+      const answer = scenario.route({ action }, controller);
+      while (!/_in_flight 1\n/.test(await scenario.metrics.metrics())) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      controller.abort();
+      await expect(answer).rejects.toMatchObject({ code: Code.Cancelled });
+      await scenario.router.stop();
+      expect(await scenario.metrics.metrics()).toContain(
+        'berth_router_requests_total{mode="sandbox",result="ok",code="OK"} 1',
+      );
+    } finally {
+      await scenario.stop();
+    }
+  });
 });

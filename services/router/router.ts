@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Registry } from "prom-client";
 import { type GrpcServer, serveGrpc } from "../../lib/grpc/index.js";
 import type { Logger } from "../../lib/log/index.js";
@@ -70,7 +71,12 @@ export async function startRouter(
     ready: readiness.ready,
     stop: async () => {
       readiness.stop();
-      await server.stop(configuration.limits.drainTimeout);
+      const { drainTimeout } = configuration.limits;
+      await server.stop(drainTimeout);
+      const waited = new AbortController();
+      const late = sleep(drainTimeout, undefined, waited).catch(() => {});
+      await Promise.race([built.whenIdle(), late]);
+      waited.abort();
       await diagnostics?.stop();
       await built.close();
     },
@@ -93,7 +99,7 @@ async function buildService(
   });
   const sink = (error: unknown) =>
     log.error("Failed to answer", { error: toStatusError(error) });
-  const service = createActionRouterService({
+  const { service, whenIdle } = createActionRouterService({
     findInstance: createInstanceLookup(configured.instances),
     invocationKeys: createInvocationKeys(configuration.invocationKeys),
     metadataRules: configuration.metadataRules.map(metadataRuleOf),
@@ -105,6 +111,7 @@ async function buildService(
   });
   return {
     service,
+    whenIdle,
     sink,
     probes: configured.probes,
     close: async () => {
