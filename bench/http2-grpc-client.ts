@@ -15,7 +15,8 @@ export function createRawGrpcClient(
   address: string,
   path: string,
 ): RawGrpcClient {
-  const session = connect(`http://${address}`);
+  // Node's default of 10 MB ends the streams of a server that falls behind.
+  const session = connect(`http://${address}`, { maxSessionMemory: 1_000 });
   session.on("error", () => {}); // each call reports it
   return {
     call: (message) => call(session, path, message),

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { durationBuckets } from "../../lib/metrics/index.js";
-import type { ImageResolver } from "../../lib/registry/index.js";
-import { Code, codeName, toStatusError } from "../../lib/status/index.js";
+import { type Code, codeName } from "../../lib/status/index.js";
+import { resultOf } from "./metrics-image-resolver.js";
 
 /** How an action ended up, as a label. */
 export type RouteMode = "pass" | "sandbox" | "bind_mount" | "none";
@@ -17,8 +17,6 @@ export interface RouterMetrics {
   readonly inFlight: Gauge;
   /** Counts a look into a cache. */
   countLookup(tier: CacheTier, result: "hit" | "miss"): void;
-  /** A resolver whose times are observed. */
-  observe(images: ImageResolver): ImageResolver;
 }
 
 /** Makes and registers them. */
@@ -37,31 +35,12 @@ export function createRouterMetrics(registry: Registry): RouterMetrics {
     buckets: [...durationBuckets],
     registers,
   });
-  const resolveSeconds = new Histogram({
-    name: "berth_router_image_resolve_seconds",
-    help: "Time to settle an image's manifest, caches included, by result",
-    labelNames: ["result"],
-    buckets: [...durationBuckets],
-    registers,
-  });
   const lookups = new Counter({
     name: "berth_router_cache_events_total",
     help: "Looks into what the router keeps, by tier and result",
     labelNames: ["tier", "result"],
     registers,
   });
-  const timed = async <T>(work: Promise<T>, start: number): Promise<T> => {
-    let result = "ok";
-    try {
-      return await work;
-    } catch (error) {
-      result = resultOf(toStatusError(error).code);
-      throw error;
-    } finally {
-      const elapsed = (performance.now() - start) / 1000;
-      resolveSeconds.observe({ result }, elapsed);
-    }
-  };
   return {
     countRoute: (mode, code, elapsed) => {
       requests.inc({ mode, result: resultOf(code), code: codeName(code) });
@@ -73,25 +52,5 @@ export function createRouterMetrics(registry: Registry): RouterMetrics {
       registers,
     }),
     countLookup: (tier, result) => lookups.inc({ tier, result }),
-    observe: (images) => ({
-      resolve: (reference, platform, options) =>
-        timed(images.resolve(reference, platform, options), performance.now()),
-    }),
   };
-}
-
-/** Whether the client or somebody else must act. */
-function resultOf(code: Code): "ok" | "refused" | "failed" {
-  switch (code) {
-    case Code.Ok:
-      return "ok";
-    case Code.Cancelled:
-    case Code.InvalidArgument:
-    case Code.NotFound:
-    case Code.PermissionDenied:
-    case Code.FailedPrecondition:
-      return "refused";
-    default:
-      return "failed";
-  }
 }

@@ -12,6 +12,7 @@ import { createActionRouterService } from "./action-router-service.js";
 import type { RouterConfiguration } from "./configuration.js";
 import { createConfiguredImages } from "./configured-images.js";
 import { createConfiguredInstances } from "./configured-instances.js";
+import { createMetricsImageResolver } from "./metrics-image-resolver.js";
 import { type CasProbe, waitUntilReachable } from "./readiness.js";
 import { createInstanceLookup } from "./router-instances.js";
 import { createRouterMetrics } from "./router-metrics.js";
@@ -91,7 +92,7 @@ async function buildService(
   const metrics = createRouterMetrics(registry);
   const { images, close } = createConfiguredImages(configuration);
   const configured = await createConfiguredInstances(configuration, {
-    images: metrics.observe(images),
+    images: createMetricsImageResolver(images, registry),
     metrics,
   }).catch(async (error: unknown) => {
     await close();
