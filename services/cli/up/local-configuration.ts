@@ -119,14 +119,17 @@ export function localConfiguration(
 }
 
 function helperToml(settings: LocalSettings, paths: LocalPaths): string {
+  const { state, dockerConfig } = settings;
+  const hidden = dockerConfig === undefined ? [state] : [state, dockerConfig];
   const lines = [
     `store = ${quote(paths.store)}`,
     `socket = ${quote(paths.fetcherSocket)}`,
     `build_directory = ${quote(paths.build)}`,
     // The engine gives a pipe there: see docs/adr/0003.
     "fault_fd = 3",
-    // Without an image the machine's root is shown, but not what is berth's.
-    `hide = [${quote(settings.state)}]`,
+    // Without an image the machine's root is shown, but not what is berth's,
+    // nor the credentials that it was given.
+    `hide = [${hidden.map(quote).join(", ")}]`,
   ];
   if (settings.isRoot) {
     lines.push(`sandbox_uid = ${sandboxUid}`, `sandbox_gid = ${sandboxUid}`);

@@ -1,0 +1,42 @@
+import { expect, test } from "@jest/globals";
+import {
+  type LocalSettings,
+  localConfiguration,
+} from "./local-configuration.js";
+
+const settings: LocalSettings = {
+  state: "/state",
+  listen: "127.0.0.1:8980",
+  isRoot: false,
+  cacheSize: "1GiB",
+  rootsSize: "1GiB",
+  tags: "reject",
+  noImage: "sandbox",
+  network: "host",
+  registries: [],
+  plainRegistries: [],
+  logLevel: "info",
+};
+const installation = {
+  helper: "/helper",
+  engine: "/engine",
+  router: "/router",
+  rootFetcher: "/root-fetcher",
+};
+
+test.each([
+  [undefined, 'hide = ["/state"]'],
+  [
+    "/home/u/.docker/config.json",
+    'hide = ["/state", "/home/u/.docker/config.json"]',
+  ],
+])(
+  "localConfiguration() hides credentials %p from actions",
+  (dockerConfig, line) => {
+    const { helper } = localConfiguration(
+      { ...settings, dockerConfig },
+      installation,
+    );
+    expect(helper.split("\n")).toContain(line);
+  },
+);
