@@ -143,7 +143,8 @@ async function readBlobs(
   call: CallContext,
 ): Promise<BatchReadBlobsResponse> {
   const context = contextOf(request, call);
-  const sizes = request.digests.map(({ sizeBytes }) => sizeBytes);
+  // A size that cannot be must not make room for others.
+  const sizes = request.digests.map(({ sizeBytes }) => Math.max(0, sizeBytes));
   checkBatchSize(sizes, options.maximumBatchBytes);
   const responses = await Promise.all(
     request.digests.map(async (digest) => {

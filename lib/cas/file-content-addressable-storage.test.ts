@@ -59,6 +59,19 @@ describe("FileContentAddressableStorage after a restart", () => {
     expect(readdirSync(join(directory, "tmp"))).toEqual([]);
   });
 
+  test("FileContentAddressableStorage refuses unread what is larger than all of it", async () => {
+    const cas = open(100_000);
+    const kept = await cas.write(Buffer.from("kept"));
+    const source = () => {
+      throw new TypeError("must not be read");
+    };
+    const large = Digest.create("0".repeat(64), 100_001);
+    await expect(cas.writeStream(large, source, context)).rejects.toMatchObject(
+      { code: Code.ResourceExhausted },
+    );
+    expect(await cas.findMissing([kept])).toEqual([]);
+  });
+
   test("FileContentAddressableStorage never shows a stream that broke", async () => {
     const cas = open();
     const data = Buffer.alloc(1_000_000, "x");

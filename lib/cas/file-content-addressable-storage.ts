@@ -2,7 +2,7 @@ import { constants, readFileSync } from "node:fs";
 import { open as openFile, readFile, rm } from "node:fs/promises";
 import { LRUCache } from "lru-cache";
 import { Digest } from "../digest/index.js";
-import { toStatusError, wrap } from "../status/index.js";
+import { Code, StatusError, toStatusError, wrap } from "../status/index.js";
 import { BlobIndex } from "./blob-index.js";
 import {
   type CasContext,
@@ -50,11 +50,13 @@ export interface FileCasOptions {
 export class FileContentAddressableStorage
   implements ContentAddressableStorage
 {
+  readonly #maximumSizeBytes: number;
   readonly #files: FileBlobDirectory;
   readonly #index: BlobIndex;
   readonly #memory: LRUCache<string, Buffer>;
 
   constructor(options: FileCasOptions) {
+    this.#maximumSizeBytes = options.maximumSizeBytes;
     this.#files = new FileBlobDirectory(options.directory, options.owner);
     this.#index = new BlobIndex(options.maximumSizeBytes);
     this.#memory = new LRUCache({
@@ -156,6 +158,13 @@ export class FileContentAddressableStorage
     if (this.has(digest)) {
       if (digest.sizeBytes === 0) verifyBytes(digest, empty);
       return;
+    }
+    if (digest.sizeBytes > this.#maximumSizeBytes) {
+      // It would push out all others, and then itself.
+      throw new StatusError(
+        Code.ResourceExhausted,
+        `Blob "${digest}" must have ${this.#maximumSizeBytes} bytes at most`,
+      );
     }
     const path = this.#files.temporaryPath();
     try {

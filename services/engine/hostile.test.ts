@@ -2,7 +2,10 @@
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { BatchReadBlobsRequest } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import { createGrpcCasClients } from "../../lib/cas/index.js";
 import { Digest, parseInstanceName } from "../../lib/digest/index.js";
+import { callUnary } from "../../lib/grpc/index.js";
 import { Code } from "../../lib/status/index.js";
 import { EngineScenario, shell } from "./testing/engine-scenario.js";
 
@@ -196,9 +199,47 @@ describe("a hostile action", () => {
     });
     expect(response.status).toMatchObject({
       message:
-        "Input root must hold at most 2000000 entries and paths of at most 3500 characters",
+        "Input root must hold at most 2000000 entries and paths of at most 3500 bytes",
     });
   });
+});
+
+describe("a hostile client", () => {
+  test("a hostile client gets no more in a batch than fits one", async () => {
+    const digest = (
+      await scenario.cas.write(Buffer.alloc(3 * 2 ** 20), context)
+    ).toProto();
+    const clients = createGrpcCasClients({ address: scenario.address });
+    const request = BatchReadBlobsRequest.fromPartial({
+      digests: [
+        digest,
+        digest,
+        { hash: "0".repeat(64), sizeBytes: -(2 ** 40) },
+      ],
+    });
+    const { cas } = clients;
+    await expect(
+      callUnary(cas.batchReadBlobs.bind(cas), request),
+    ).rejects.toMatchObject({
+      code: Code.InvalidArgument,
+    });
+    clients.close();
+  });
+
+  test.each([
+    ["a working directory", { workingDirectory: "w".repeat(256) }, {}],
+    ["an output path", { outputPaths: ["o/".repeat(2_000)] }, {}],
+    ["a symlink", {}, { l: { symlink: "t/".repeat(2_100) } }],
+  ])(
+    "a hostile client is refused %s that no kernel takes",
+    async (_, command, inputs) => {
+      const { response } = await scenario.run({
+        command: shell("true", command),
+        inputs,
+      });
+      expect(response.status).toMatchObject({ code: Code.InvalidArgument });
+    },
+  );
 });
 
 async function until(condition: () => boolean): Promise<void> {

@@ -35,8 +35,11 @@ export interface InputSymlink {
  */
 const maximumEntries = 2_000_000;
 
-/** Path length that Linux takes, less room for the build directory. */
-const maximumPathLength = 3_500;
+/** Bytes of a path that Linux takes, less room for the build directory. */
+export const maximumPathLength = 3_500;
+
+/** Bytes that Linux takes. */
+const maximumTargetBytes = 4_095;
 
 /** Directories by the key of their digest. */
 type Directories = ReadonlyMap<string, Directory>;
@@ -117,7 +120,7 @@ function unfold(root: Digest, known: Directories): InputRoot {
   const queue = [{ prefix: "", digest: root }];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     const { prefix, digest } = next;
-    if (prefix.length > maximumPathLength) throw limitError();
+    if (Buffer.byteLength(prefix) > maximumPathLength) throw limitError();
     const directory = known.get(digest.key);
     for (const node of directory?.files ?? []) {
       files.push({
@@ -127,6 +130,7 @@ function unfold(root: Digest, known: Directories): InputRoot {
       });
     }
     for (const { name, target } of directory?.symlinks ?? []) {
+      checkTarget(prefix + name, target);
       symlinks.push({ path: prefix + name, target });
     }
     for (const node of directory?.directories ?? []) {
@@ -137,6 +141,14 @@ function unfold(root: Digest, known: Directories): InputRoot {
   return { directories, files, symlinks };
 }
 
+function checkTarget(path: string, target: string): void {
+  if (Buffer.byteLength(target) <= maximumTargetBytes) return;
+  throw new StatusError(
+    Code.InvalidArgument,
+    `Target of symlink "${path}" must have at most ${maximumTargetBytes} bytes`,
+  );
+}
+
 function digestOf(node: DirectoryNode): Digest {
   return Digest.fromProto(node.digest, "DirectoryNode.digest");
 }
@@ -144,6 +156,6 @@ function digestOf(node: DirectoryNode): Digest {
 function limitError(): StatusError {
   return new StatusError(
     Code.ResourceExhausted,
-    `Input root must hold at most ${maximumEntries} entries and paths of at most ${maximumPathLength} characters`,
+    `Input root must hold at most ${maximumEntries} entries and paths of at most ${maximumPathLength} bytes`,
   );
 }

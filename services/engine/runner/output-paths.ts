@@ -3,6 +3,8 @@ import {
   Command_OutputDirectoryFormat,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import { resolveInputRootPath } from "../../../lib/merkle-tree/index.js";
+import { Code, StatusError } from "../../../lib/status/index.js";
+import { maximumPathLength } from "./input-root.js";
 
 /** An output that a command names. */
 export interface OutputPath {
@@ -31,16 +33,13 @@ export interface CommandPaths {
  * paths that leave the input root.
  */
 export function resolveCommandPaths(command: Command): CommandPaths {
-  const workingDirectory = resolveInputRootPath(command.workingDirectory, {
+  const workingDirectory = resolvePath(command.workingDirectory, {
     what: "Working directory",
   });
   const resolve = (field: OutputPath["field"]) => (given: string) => ({
     given,
     field,
-    path: resolveInputRootPath(given, {
-      what: "Output path",
-      base: workingDirectory,
-    }),
+    path: resolvePath(given, { what: "Output path", base: workingDirectory }),
   });
   const outputs: OutputPath[] =
     command.outputPaths.length > 0
@@ -57,6 +56,22 @@ export function resolveCommandPaths(command: Command): CommandPaths {
     wantsTrees: format !== Command_OutputDirectoryFormat.DIRECTORY_ONLY,
     wantsDirectories: format !== Command_OutputDirectoryFormat.TREE_ONLY,
   };
+}
+
+/** Like resolveInputRootPath, and the kernel takes it. */
+function resolvePath(
+  given: string,
+  options: Parameters<typeof resolveInputRootPath>[1],
+): string {
+  const path = resolveInputRootPath(given, options);
+  const isShort =
+    Buffer.byteLength(path) <= maximumPathLength &&
+    path.split("/").every((name) => Buffer.byteLength(name) <= 255);
+  if (isShort) return path;
+  throw new StatusError(
+    Code.InvalidArgument,
+    `${options.what} must have at most ${maximumPathLength} bytes, and each name in it at most 255`,
+  );
 }
 
 function parentOf({ path }: OutputPath): string {
