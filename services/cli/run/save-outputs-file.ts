@@ -31,11 +31,15 @@ export async function listOutputs(
   const outputs: Output[] = result.outputFiles.map((file) =>
     fileOutput(file.path, file),
   );
-  for (const { path, target } of [
-    ...result.outputSymlinks,
-    ...result.outputFileSymlinks,
-    ...result.outputDirectorySymlinks,
-  ]) {
+  // Servers may repeat a link in the fields of older clients.
+  const targets = new Map(
+    [
+      ...result.outputSymlinks,
+      ...result.outputFileSymlinks,
+      ...result.outputDirectorySymlinks,
+    ].map(({ path, target }) => [path, target]),
+  );
+  for (const [path, target] of targets) {
     outputs.push({ type: "symlink", path, target });
   }
   for (const { path, treeDigest } of result.outputDirectories) {

@@ -96,9 +96,12 @@ async function collectOutput(
     const target = readlinkSync(file);
     const symlink = OutputSymlink.fromPartial({ path, target });
     if (field === "output_paths") collected.outputSymlinks.push(symlink);
-    else if (field === "output_files") {
-      collected.outputFileSymlinks.push(symlink);
-    } else collected.outputDirectorySymlinks.push(symlink);
+    // Routers turn old clients' output_files into output_paths, and those
+    // clients know the old fields of the result only: so those are filled in
+    // any case, as REAPI asks of servers (ActionResult.output_file_symlinks).
+    if (field === "output_directories") {
+      collected.outputDirectorySymlinks.push(symlink);
+    } else collected.outputFileSymlinks.push(symlink);
   } else if (stats.isDirectory()) {
     const tree = await storeDirectory(file, paths, scope);
     collected.outputDirectories.push(

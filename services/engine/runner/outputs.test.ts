@@ -49,7 +49,10 @@ describe("collectOutputs()", () => {
         { path: "l2", target: "d" },
       ],
       outputDirectories: [{ path: "d", isTopologicallySorted: true }],
-      outputFileSymlinks: [],
+      outputFileSymlinks: [
+        { path: "l", target: "/abs/target" },
+        { path: "l2", target: "d" },
+      ],
       outputDirectorySymlinks: [],
     });
   });
