@@ -1,5 +1,6 @@
 //! What an action of the tests does that no shell can. Static, so that it runs in any root.
 
+use std::io::{Read, Write};
 use std::process::exit;
 
 fn main() {
@@ -15,6 +16,11 @@ fn main() {
         Some("orphans") => orphans(arguments[2].parse().unwrap_or(0)),
         Some("bomb") => bomb(),
         Some("capabilities-of-file") => report(set_file_capability(&arguments[2])),
+        // SAFETY: takes numbers only: the id of this session's keyring.
+        Some("session-keyring") => {
+            println!("{}", unsafe { libc::syscall(libc::SYS_keyctl, 0, -3, 0) })
+        }
+        Some("loopback") => loopback(),
         Some("who") => who(),
         Some("die") => die(arguments[2].parse().unwrap_or(0)),
         Some("echo") => arguments.iter().skip(2).for_each(|a| print!("[{a}]")),
@@ -131,6 +137,16 @@ fn set_file_capability(path: &str) -> i32 {
     let name = c"security.capability".as_ptr();
     // SAFETY: strings are terminated and the value is as long as it is said to be.
     unsafe { libc::setxattr(path.as_ptr(), name, value.as_ptr().cast(), value.len(), 0) }
+}
+
+/// Sends a line to itself over a port that the machine's other users may have taken.
+fn loopback() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:4000").unwrap();
+    let mut stream = std::net::TcpStream::connect("127.0.0.1:4000").unwrap();
+    stream.write_all(b"hi").unwrap();
+    let mut received = [0; 2];
+    listener.accept().unwrap().0.read_exact(&mut received).unwrap();
+    println!("{}", String::from_utf8_lossy(&received));
 }
 
 /// Prints whom this program runs as and what it may do.

@@ -14,8 +14,9 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::config::{Config, Plan, Proc};
 use crate::error::{During, Result};
+use crate::mount::{attach, mount_new, mount_overlay};
 use crate::process::{self, Identity};
-use crate::sandbox::{DIRECTORY, InputRoot, attach, mount_new, mount_overlay};
+use crate::sandbox::{DIRECTORY, InputRoot};
 use crate::sys::{self, Holder};
 
 /// One thing that was tried.
@@ -117,7 +118,7 @@ const INSIDE: [(&str, bool, Probe); 5] = [
     ("overlay", false, probe_overlay),
     ("network namespace", false, |_| {
         let holder = Holder::of_network().during("clone", "network")?;
-        holder.wait().during("unshare", "network").map(drop)
+        holder.wait().during("unshare", "network")
     }),
 ];
 

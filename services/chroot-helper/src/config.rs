@@ -308,6 +308,9 @@ fn read_config(path: Option<&Path>, optional: bool) -> Result<Config> {
             "build_user.name must be letters, digits, \"_\", \"-\" and \".\"".into(),
         ));
     }
+    if config.sub_uids.is_some() != config.sub_gids.is_some() {
+        return Err(refuse("sub_uids and sub_gids must be given together".to_owned()));
+    }
     // It becomes a field of a line of passwd.
     if config.build_user.home.as_os_str().as_bytes().iter().any(|&b| b == b':' || b < b' ') {
         return Err(refuse("build_user.home must hold no \":\" and no control character".into()));

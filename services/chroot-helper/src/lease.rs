@@ -68,7 +68,8 @@ fn try_take(directory: &Path) -> Result<Option<Lease>> {
         Err(Errno::NOENT) => return Ok(None),
         other => other.during("open", directory)?,
     };
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // The store belongs to the sandbox's uid: nothing in its place may lead elsewhere or make us wait.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let lock = match openat(&root, "lock", flags, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(None),
         other => other.during("open", directory.join("lock"))?,

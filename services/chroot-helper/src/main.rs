@@ -1,15 +1,18 @@
 //! `berth-exec` runs one action in one root. README.md has the whole story.
 #![deny(unsafe_code)]
 
+mod action;
 mod check;
 mod config;
 mod error;
 mod lease;
+mod mount;
 mod process;
 mod sandbox;
 mod skeleton;
 #[allow(unsafe_code)]
 mod sys;
+mod upper;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -102,7 +105,7 @@ fn run(plan: Plan) -> Result<u8> {
         {
             process::Identity::of(&plan.config).assume_outside();
             // Beneath the exec root and through no link: the path is the client's.
-            let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+            let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
             let _ = openat2(&here, path, flags, Mode::from_raw_mode(0o644), resolve);
         }

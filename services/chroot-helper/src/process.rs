@@ -1,33 +1,26 @@
-//! The three processes: the *helper* outside, the *init* that is process 1 of the sandbox, and the
-//! *action*. Each part here is what one of them does besides making mounts.
+//! The helper outside and the init that is process 1 of the sandbox: what each does besides mounts,
+//! and how they end.
 
-use std::ffi::{CString, OsStr, OsString};
 use std::fmt::Write;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, open};
-use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, Shutdown, recv, recvmsg, send, sendmsg, shutdown,
 };
 use rustix::process::{
-    DumpableBehavior, Gid, Pid, Resource, Rlimit, Uid, WaitOptions, WaitStatus, chdir, getegid,
-    geteuid, getrlimit, set_dumpable_behavior, setrlimit, setsid, umask, wait, waitpid,
+    DumpableBehavior, Gid, Pid, Uid, WaitOptions, WaitStatus, getegid, geteuid,
+    set_dumpable_behavior, wait, waitpid,
 };
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities,
-    set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
-};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::config::{Config, IdRange, Plan, Proc};
-use crate::error::{During, Error, Result, plain};
+use crate::error::{During, Error, Result};
 use crate::sandbox::{InputRoot, write_file};
 use crate::sys::{self, Holder, Signals};
 
@@ -36,14 +29,6 @@ const HELPER_IS_GONE: i32 = libc::SIGPWR;
 /// Forwarded to the action's process group, as a terminal or a supervisor would send them.
 const FORWARDED: [i32; 6] =
     [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
-/// What root of an image needs to install packages, over the ids of the configured range only.
-const KEPT_WITH_ID_RANGE: CapabilitySet = CapabilitySet::CHOWN
-    .union(CapabilitySet::DAC_OVERRIDE)
-    .union(CapabilitySet::FOWNER)
-    .union(CapabilitySet::FSETID)
-    .union(CapabilitySet::KILL)
-    .union(CapabilitySet::SETGID)
-    .union(CapabilitySet::SETUID);
 /// Longest fault that is sent out of the sandbox.
 const FAULT_LIMIT: usize = 4096;
 
@@ -216,8 +201,7 @@ pub fn map_input_root(identity: Identity, input_root: &InputRoot) -> Result<Owne
     let mount = open_tree(&input_root.directory, "", flags).during("open_tree", path)?;
     // A mount takes its map from a user namespace, and that takes a process to be made.
     let holder = Holder::of_user_namespace().during("clone", "user namespace")?;
-    let process = holder.wait().during("unshare", "user namespace")?;
-    let proc = format!("/proc/{}", process.as_raw_pid());
+    let proc = format!("/proc/{}", holder.pid.as_raw_pid());
     write_file(CWD, &format!("{proc}/uid_map"), &exchange(0, identity.uid))?;
     write_file(CWD, &format!("{proc}/gid_map"), &exchange(0, identity.gid))?;
     let name = format!("{proc}/ns/user");
@@ -330,128 +314,4 @@ fn bury_children() {
             break;
         }
     }
-}
-
-/// The action's part: gives up everything that the init still had.
-pub fn enter(plan: &Plan, proc: &OwnedFd, here: &Path, mask: Mode) -> Result<()> {
-    let kept = match plan.config.sub_uids {
-        Some(_) if plan.uid == 0 => KEPT_WITH_ID_RANGE,
-        Some(_) => CapabilitySet::empty(),
-        None => {
-            write_file(proc.as_fd(), "self/setgroups", "deny")?;
-            write_file(proc.as_fd(), "self/uid_map", &format!("{0} {0} 1\n", plan.uid))?;
-            write_file(proc.as_fd(), "self/gid_map", &format!("{0} {0} 1\n", plan.gid))?;
-            CapabilitySet::empty()
-        }
-    };
-    // Nothing in the sandbox, of whatever id, may look into the init, whose memory this still is.
-    set_dumpable_behavior(DumpableBehavior::NotDumpable).during("prctl", "dumpable")?;
-    chdir(here).during("chdir", here)?;
-    umask(mask);
-    // Counted in the sandbox's own namespace: a fork bomb stops itself and nobody else.
-    let limit = getrlimit(Resource::Nproc).maximum.unwrap_or(u64::MAX);
-    let limit = Some(limit.min(plan.config.max_processes));
-    setrlimit(Resource::Nproc, Rlimit { current: limit, maximum: limit })
-        .during("setrlimit", "nproc")?;
-    // No terminal of the runner's can be typed into from here.
-    setsid().during("setsid", "")?;
-    for number in 0..64 {
-        let capability = CapabilitySet::from_bits_retain(1 << number);
-        if !kept.contains(capability) {
-            match remove_capability_from_bounding_set(capability) {
-                // Beyond the last that this kernel knows.
-                Err(Errno::INVAL) => break,
-                other => other.during("prctl", "bounding set")?,
-            }
-        }
-    }
-    let inheritable = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable })
-        .during("capset", "")?;
-    set_no_new_privs(true).during("prctl", "no_new_privs")?;
-    sys::reset_signals();
-    sys::close_range(3, i32::MAX);
-    Ok(())
-}
-
-/// Starts the program as `execvp` would, in the root and with the action's own environment, which is
-/// looked at here for the first time. Returns only where that failed.
-pub fn exec(plan: &Plan) -> Error {
-    let program = OsStr::from_bytes(plan.argv[0].as_bytes());
-    let variable = |(name, value): (OsString, OsString)| {
-        CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
-    };
-    let mut environment: Vec<CString> = std::env::vars_os().filter_map(variable).collect();
-    if std::env::var_os("HOME").is_none() {
-        let home = [b"HOME=".as_slice(), plan.home.as_os_str().as_bytes()].concat();
-        environment.extend(CString::new(home).ok());
-    }
-    let mut source = io::Error::from_raw_os_error(libc::ENOENT);
-    let mut tried = PathBuf::from(program);
-    for candidate in candidates(program) {
-        let Ok(path) = CString::new(candidate.as_os_str().as_bytes()) else { continue };
-        let error = sys::execve(&path, &plan.argv, &environment);
-        let missing = matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::NOTDIR));
-        if missing && !candidate.exists() {
-            continue;
-        }
-        (source, tried) = (error, candidate);
-        if Errno::from_io_error(&source) != Some(Errno::ACCESS) {
-            break;
-        }
-    }
-    let reason = explain(&tried, &source);
-    Error::Exec { program: program.to_owned(), reason, source }
-}
-
-fn candidates(program: &OsStr) -> Vec<PathBuf> {
-    if program.as_bytes().contains(&b'/') {
-        return vec![program.into()];
-    }
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-    std::env::split_paths(&path).map(|directory| directory.join(program)).collect()
-}
-
-/// Why a program that may well exist does not start.
-fn explain(path: &Path, error: &io::Error) -> String {
-    let mut head = Vec::new();
-    if let Ok(file) = std::fs::File::open(path) {
-        let _ = file.take(4096).read_to_end(&mut head);
-    }
-    match Errno::from_io_error(error) {
-        Some(Errno::NOENT) if !head.is_empty() => {
-            let name = interpreter(&head).unwrap_or_default();
-            format!("its interpreter {:?} is not in the root", OsStr::from_bytes(&name))
-        }
-        Some(Errno::NOENT) => "not found in the root".to_owned(),
-        Some(Errno::NOEXEC) if head.starts_with(b"\x7fELF") => {
-            "it is built for another architecture".to_owned()
-        }
-        Some(Errno::NOEXEC) => "it is neither a program nor a script with a #! line".to_owned(),
-        _ => plain(error),
-    }
-}
-
-/// The interpreter that a script or a 64-bit program names in its first bytes.
-fn interpreter(head: &[u8]) -> Option<Vec<u8>> {
-    if let Some(line) = head.strip_prefix(b"#!") {
-        let line = line.split(|&b| b == b'\n').next()?.trim_ascii();
-        return line.split(|b| b.is_ascii_whitespace()).next().map(<[u8]>::to_vec);
-    }
-    let number = |at: usize, size: usize| {
-        let bytes = head.get(at..at.checked_add(size)?)?;
-        let value = bytes.iter().rev().fold(0_u64, |sum, &b| sum << 8 | u64::from(b));
-        usize::try_from(value).ok()
-    };
-    // Of the ELF header: where the program headers are, how long each is, and how many there are.
-    let (table, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
-    for entry in (0..count).map(|i| table.saturating_add(i * size)) {
-        const PT_INTERP: usize = 3;
-        if number(entry, 4)? == PT_INTERP {
-            let start = number(entry.checked_add(8)?, 8)?;
-            let name = head.get(start..start.checked_add(number(entry.checked_add(32)?, 8)?)?)?;
-            return Some(name.strip_suffix(b"\0").unwrap_or(name).to_vec());
-        }
-    }
-    None
 }

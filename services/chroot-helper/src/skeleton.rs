@@ -15,14 +15,11 @@ use rustix::mount::{UnmountFlags, unmount};
 
 use crate::config::{Plan, Source};
 use crate::error::{During, Result};
-use crate::sandbox::{
-    DIRECTORY, InputRoot, NO_SETUID, READ_ONLY, WITHIN, attach, attach_to, clone_tree, make_within,
-    relative,
-};
+use crate::mount::{NO_SETUID, READ_ONLY, attach, attach_to, clone_tree};
+use crate::sandbox::{DIRECTORY, InputRoot, WITHIN};
 use crate::sys;
+use crate::upper::{make_within, relative};
 
-/// Top entries that the sandbox makes itself. `/run` holds the machine's sockets.
-const PROVIDED: [&str; 5] = ["proc", "sys", "dev", "tmp", "run"];
 /// Files that the sandbox provides in `/etc`.
 const FILES: [&str; 5] = ["hosts", "hostname", "resolv.conf", "passwd", "group"];
 
@@ -38,10 +35,18 @@ pub fn build(
     let root = clone_tree(base.as_fd(), "root", NO_SETUID)?;
     attach(root.as_fd(), base.as_fd(), "root")?;
     let mut needed = vec![relative(&plan.home)];
-    if !machine {
+    let mut skipped: Vec<PathBuf> = ["proc", "sys", "dev", "tmp"].map(PathBuf::from).into();
+    // `/run` holds the machine's sockets.
+    if machine {
+        skipped.push(PathBuf::from("run"));
+    } else {
         needed.push(relative(&input_root.path));
+        for path in provided(base) {
+            needed.push(path.clone());
+            skipped.push(path);
+        }
     }
-    bind_entries(source, &root, Path::new(""), &needed, machine)?;
+    bind_entries(source, &root, Path::new(""), &needed, &skipped)?;
     for name in ["proc", "sys", "sys/devices", "sys/devices/system", "dev", "tmp"] {
         mkdirat(&root, name, Mode::from_raw_mode(0o755)).during("mkdir", name)?;
     }
@@ -51,8 +56,9 @@ pub fn build(
         hide(plan, base, &root, input_root)?;
     }
     make_within(&root, &input_root.path)?;
-    for name in FILES {
-        provide(base, &root, name)?;
+    make_within(&root, Path::new("/etc"))?;
+    for path in provided(base) {
+        provide(base, &root, &path)?;
     }
     Ok(root)
 }
@@ -62,7 +68,7 @@ fn bind_entries(
     target: &OwnedFd,
     above: &Path,
     needed: &[PathBuf],
-    machine: bool,
+    skipped: &[PathBuf],
 ) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let listing = openat(source, ".", flags, Mode::empty()).during("open", above)?;
@@ -70,9 +76,7 @@ fn bind_entries(
         let entry = entry.during("getdents", above)?;
         let name = Path::new(std::ffi::OsStr::from_bytes(entry.file_name().to_bytes()));
         let path = above.join(name);
-        let provided =
-            PROVIDED.iter().any(|&top| path == Path::new(top) && (machine || top != "run"));
-        if name == Path::new(".") || name == Path::new("..") || provided {
+        if name == Path::new(".") || name == Path::new("..") || skipped.contains(&path) {
             continue;
         }
         let found = statat(source, name, AtFlags::SYMLINK_NOFOLLOW).during("stat", &path)?;
@@ -83,7 +87,7 @@ fn bind_entries(
                     let flags = DIRECTORY | OFlags::NOFOLLOW;
                     let from = openat(source, name, flags, Mode::empty()).during("open", &path)?;
                     let to = openat(target, name, flags, Mode::empty()).during("open", &path)?;
-                    bind_entries(&from, &to, &path, needed, machine)?;
+                    bind_entries(&from, &to, &path, needed, skipped)?;
                     continue;
                 }
             }
@@ -145,18 +149,31 @@ fn hide(plan: &Plan, base: &OwnedFd, root: &OwnedFd, input_root: &InputRoot) -> 
     Ok(())
 }
 
-/// Binds a file that was written for the upper over the root's own, where it has one.
-fn provide(base: &OwnedFd, root: &OwnedFd, name: &str) -> Result<()> {
-    let file = match clone_tree(base.as_fd(), Path::new("u/etc").join(name), NO_SETUID) {
-        Ok(file) => file,
-        // An image that knows the user keeps its own.
-        Err(_) => return Ok(()),
+/// The files that were written for the upper: an image that knows the user keeps its accounts.
+fn provided(base: &OwnedFd) -> Vec<PathBuf> {
+    let written =
+        |path: &PathBuf| statat(base, Path::new("u").join(path), AtFlags::SYMLINK_NOFOLLOW).is_ok();
+    FILES.iter().map(|name| Path::new("etc").join(name)).filter(written).collect()
+}
+
+/// Binds a file that was written for the upper over the root's own, or where it has none.
+fn provide(base: &OwnedFd, root: &OwnedFd, path: &Path) -> Result<()> {
+    let file = clone_tree(base.as_fd(), Path::new("u").join(path), NO_SETUID)?;
+    let find = || openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), WITHIN);
+    let target = match find() {
+        Err(Errno::NOENT) => {
+            let parent =
+                openat2(root, "etc", DIRECTORY, Mode::empty(), WITHIN).during("open", "etc")?;
+            let (name, mode) = (path.file_name().unwrap_or_default(), Mode::from_raw_mode(0o644));
+            match mknodat(&parent, name, FileType::RegularFile, mode, 0).and_then(|()| find()) {
+                // The machine's own /etc cannot be added to, and what it lacks it can do without.
+                Err(Errno::ROFS | Errno::EXIST) => return Ok(()),
+                other => other,
+            }
+        }
+        other => other,
     };
-    let path = Path::new("etc").join(name);
-    match openat2(root, &path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), WITHIN) {
-        Ok(target) => attach_to(&file, &target, &path),
-        Err(_) => Ok(()),
-    }
+    attach_to(&file, &target.during("open", path)?, path)
 }
 
 /// A directory on disk in place of memory.
@@ -178,9 +195,11 @@ impl Disk {
 
     /// Removes it, when nothing runs in it any more.
     pub fn remove(&self) {
-        // Mount points of the init's own namespace cannot be removed.
-        for place in ["/dev", "/tmp"] {
-            let _ = unmount(place, UnmountFlags::DETACH);
+        // What is a mount point in the init's own namespace cannot be removed, so all of them go,
+        // those on top first; the root itself stays.
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        for place in mounts.lines().rev().filter_map(|line| line.split(' ').nth(4)) {
+            let _ = unmount(place, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
         }
         // Nothing can be done about what stays but to leave it to the operator, who owns the disk.
         let _ = remove(&self.parent, Path::new(&self.name));

@@ -72,7 +72,7 @@ pub fn spawn(own: bool, child: &mut dyn FnMut() -> i32) -> io::Result<Pid> {
 /// A process that makes a namespace while its parent does something else, and holds it until it is
 /// dropped. It shares the parent's memory, so that it costs little, and touches only its own stack.
 pub struct Holder {
-    pid: Pid,
+    pub pid: Pid,
     process: OwnedFd,
     ready: OwnedFd,
     gate: Option<OwnedFd>,
@@ -82,7 +82,7 @@ pub struct Holder {
 
 /// What a holder is told: the namespace, its ends of two pipes, and the parent's.
 struct Held {
-    namespace: libc::c_int,
+    later: libc::c_int,
     ready: RawFd,
     gate: RawFd,
     others: [RawFd; 2],
@@ -91,26 +91,28 @@ struct Held {
 impl Holder {
     /// A user namespace whose maps are still to be written.
     pub fn of_user_namespace() -> io::Result<Holder> {
-        Holder::start(libc::CLONE_NEWUSER)
+        Holder::start(libc::CLONE_NEWUSER, 0)
     }
 
     /// A network namespace in which nothing but the loopback is up.
     pub fn of_network() -> io::Result<Holder> {
-        Holder::start(libc::CLONE_NEWNET)
+        Holder::start(0, libc::CLONE_NEWNET)
     }
 
-    fn start(namespace: libc::c_int) -> io::Result<Holder> {
+    /// Makes namespaces `at_birth` while this process waits, or `later`, when it has gone on.
+    fn start(at_birth: libc::c_int, later: libc::c_int) -> io::Result<Holder> {
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
         let ((ready, its_ready), (its_gate, gate)) = (pipe()?, pipe()?);
         let mut held = Box::new(Held {
-            namespace,
+            later,
             ready: its_ready.as_raw_fd(),
             gate: its_gate.as_raw_fd(),
             others: [ready.as_raw_fd(), gate.as_raw_fd()],
         });
         let mut stack = Vec::<u128>::with_capacity(STACK / 16);
         let mut process: RawFd = -1;
-        let flags = libc::CLONE_VM | libc::CLONE_PIDFD | libc::SIGCHLD;
+        // No signal at its end: it is waited for by name.
+        let flags = libc::CLONE_VM | libc::CLONE_PIDFD | at_birth;
         // SAFETY: the end of the stack is aligned; stack and `held` are kept until the child is gone.
         let pid = unsafe {
             let end = stack.as_mut_ptr().add(STACK / 16).cast();
@@ -122,14 +124,14 @@ impl Holder {
         Ok(Holder { pid, process, ready, gate: Some(gate), _held: held, _stack: stack })
     }
 
-    /// Waits until the namespace is made; returns the process that is in it.
-    pub fn wait(&self) -> io::Result<Pid> {
+    /// Waits until what is made later has been made.
+    pub fn wait(&self) -> io::Result<()> {
         let mut errno = [libc::ECHILD as u8];
         rustix::io::read(&self.ready, &mut errno)?;
         if errno[0] != 0 {
             return Err(io::Error::from_raw_os_error(errno[0].into()));
         }
-        Ok(self.pid)
+        Ok(())
     }
 
     /// Joins the network namespace, and lets the holder go.
@@ -145,7 +147,8 @@ impl Holder {
 impl Drop for Holder {
     fn drop(&mut self) {
         self.gate = None;
-        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+        let options = WaitOptions::from_bits_retain(libc::__WALL as u32);
+        let _ = waitpid(Some(self.pid), options);
     }
 }
 
@@ -157,8 +160,7 @@ extern "C" fn hold(held: *mut libc::c_void) -> libc::c_int {
         for fd in held.others {
             libc::syscall(libc::SYS_close, fd);
         }
-        let made = libc::unshare(held.namespace) == 0
-            && (held.namespace != libc::CLONE_NEWNET || raise_loopback() == 0);
+        let made = held.later == 0 || (libc::unshare(held.later) == 0 && raise_loopback() == 0);
         let mut byte = if made { 0 } else { *libc::__errno_location() as u8 };
         libc::syscall(libc::SYS_write, held.ready, &raw const byte, 1);
         libc::syscall(libc::SYS_read, held.gate, &raw mut byte, 1);
@@ -320,6 +322,15 @@ pub fn leave_session_keyring() -> io::Result<()> {
 pub fn die_with_parent(signal: i32) -> io::Result<()> {
     // SAFETY: takes no pointers.
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) }.into()).map(drop)
+}
+
+/// Leaves the keys of the runner's session behind.
+pub fn new_session_keyring() -> io::Result<()> {
+    const JOIN_SESSION_KEYRING: libc::c_long = 1;
+    let anonymous = std::ptr::null::<libc::c_char>();
+    // SAFETY: a null name asks for a keyring of no name.
+    let done = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, anonymous) };
+    check(done).map(drop)
 }
 
 /// Replaces this process. Returns only where that failed.

@@ -375,3 +375,36 @@ fn a_fork_bomb_stops_itself() {
         assert_eq!(machine.run(&[], &["true"]), prints(""), "{start:?}");
     }
 }
+
+#[test]
+fn a_store_entry_that_is_something_else_is_no_lease() {
+    for start in starts() {
+        for name in ["lock", "rootfs"] {
+            let machine = Machine::new(start);
+            let place = machine.lease().with_file_name(name);
+            let kept = place.with_extension("kept");
+            fs::rename(&place, &kept).unwrap();
+            symlink(&kept, &place).unwrap();
+            assert_eq!(machine.run(&[], &["true"]).status, 125, "{start:?} {name} as a link");
+            fs::remove_file(&place).unwrap();
+            let path = std::ffi::CString::new(place.to_str().unwrap()).unwrap();
+            // SAFETY: the path is terminated.
+            assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o666) }, 0);
+            let found = machine.run(&[], &["true"]);
+            // A FIFO can be locked like any file, and does not make the helper wait.
+            assert_eq!(found.status, if name == "lock" { 0 } else { 125 }, "{start:?} {found:?}");
+        }
+    }
+}
+
+#[test]
+fn keys_of_the_runner_s_session_stay_behind() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        let session = || machine.run(&[], &["probe", "session-keyring"]).stdout;
+        // SAFETY: takes numbers only: get the id of the session keyring, or make one.
+        let ours = unsafe { libc::syscall(libc::SYS_keyctl, 0, -3, 1) };
+        assert!(ours > 0);
+        assert_ne!(session(), format!("{ours}\n"), "{start:?}");
+    }
+}

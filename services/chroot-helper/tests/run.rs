@@ -331,8 +331,7 @@ fn network_none_has_a_loopback_of_its_own_and_host_has_the_machine_s() {
         assert_eq!(machine.shell(&["--network=none"], &reach), prints("refused\n"), "{start:?}");
         assert_eq!(machine.shell(&["--network=host"], &reach), prints("reached\n"), "{start:?}");
         accept.join().unwrap().unwrap();
-        let own = "nc -l -p 4000 >/tmp/got & sleep 0.2; echo hi | nc -w 1 127.0.0.1 4000; wait; cat /tmp/got; \
-                   ls /sys/class/net 2>/dev/null; ifconfig -a | grep -c Link.encap";
+        let own = "probe loopback; ifconfig -a | grep -c Link.encap";
         assert_eq!(machine.shell(&["--network=none"], own), prints("hi\n1\n"), "{start:?}");
     }
 }
@@ -393,4 +392,54 @@ fn a_range_of_ids_lets_root_of_an_image_give_files_away() {
     let expected =
         "5 7\nOperation not permitted (os error 1)\nNo space left on device (os error 28)\nalive\n";
     assert_eq!(machine.shell(&["--user=root"], script), prints(expected));
+}
+
+#[test]
+fn a_root_of_binds_serves_where_an_overlay_is_refused() {
+    if !starts().contains(&Start::Root) {
+        return;
+    }
+    for start in starts() {
+        let mut machine = Machine::new(start);
+        let directory = machine.directory.join("stack");
+        for name in ["lower", "upper", "work", "merged"] {
+            fs::create_dir_all(directory.join(name)).unwrap();
+        }
+        // No overlay takes a directory of an overlay for its upper.
+        machine.config = format!("upper = \"{}/merged\"", directory.display());
+        let owner = if start == Start::Root { SANDBOX } else { machine.runner() };
+        support::own(&directory, owner);
+        fs::create_dir(machine.root().join("home")).unwrap();
+        fs::write(machine.root().join("home/other"), "kept").unwrap();
+        std::os::unix::fs::symlink("usr/lib", machine.root().join("lib")).unwrap();
+        machine.settle();
+        let before = snapshot(&machine.root());
+        let script = "cat /etc/os-release /home/other; echo; id -un; touch /x /tmp/x ~/x out; readlink /lib; \
+                      touch /usr/x /bin/x 2>/dev/null || echo kept; cat /etc/hostname /proc/1/comm; \
+                      set -- /proc/[0-9]*; echo $#; rm /bin/id 2>/dev/null || echo locked";
+        let mut command = machine.command(&["--network=none"], &["sh", "-c", script]);
+        let mount = format!(
+            "cd {} && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work x merged && cd \"$OLDPWD\" && ",
+            directory.display()
+        );
+        let mut wrapped = std::process::Command::new("unshare");
+        let drop_user = if start == Start::User {
+            "setpriv --reuid 12345 --regid 12345 --clear-groups "
+        } else {
+            ""
+        };
+        wrapped.args(["-m", "sh", "-c", &format!("{mount} exec {drop_user} \"$@\""), "sh"]);
+        wrapped.arg(command.get_program()).args(command.get_args());
+        wrapped
+            .current_dir(machine.input_root())
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env_clear();
+        let found = outcome(wrapped.output().unwrap());
+        let expected = "NAME=image\nkept\nbuild\nusr/lib\nkept\nberth\nberth-exec\n2\nlocked\n";
+        assert_eq!(found, prints(expected), "{start:?}");
+        assert!(machine.input_root().join("out").exists());
+        assert_eq!(snapshot(&machine.root()), before, "{start:?}");
+        assert_eq!(fs::read_dir(directory.join("upper")).unwrap().count(), 0, "{start:?}");
+    }
 }

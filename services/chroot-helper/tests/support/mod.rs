@@ -231,11 +231,15 @@ pub fn snapshot(path: &Path) -> Vec<String> {
 /// Gives the child a descriptor under a number of its own.
 pub fn pass_as(command: &mut Command, fd: std::os::fd::OwnedFd, number: i32) {
     use std::os::fd::AsRawFd;
-    // SAFETY: only a system call between fork and exec; dup2 leaves the copy open across exec.
+    // SAFETY: only system calls between fork and exec. Where the number is the descriptor's own, dup2
+    // would leave it to be closed.
     unsafe {
-        command.pre_exec(move || match libc::dup2(fd.as_raw_fd(), number) {
-            -1 => Err(std::io::Error::last_os_error()),
-            _ => Ok(()),
+        command.pre_exec(move || {
+            let copied = libc::dup2(fd.as_raw_fd(), number);
+            match libc::fcntl(copied, libc::F_SETFD, 0) {
+                -1 => Err(std::io::Error::last_os_error()),
+                _ => Ok(()),
+            }
         });
     }
 }
