@@ -16,10 +16,6 @@ fn main() {
         Some("orphans") => orphans(arguments[2].parse().unwrap_or(0)),
         Some("bomb") => bomb(),
         Some("capabilities-of-file") => report(set_file_capability(&arguments[2])),
-        // SAFETY: takes numbers only: the id of this session's keyring.
-        Some("session-keyring") => {
-            println!("{}", unsafe { libc::syscall(libc::SYS_keyctl, 0, -3, 0) })
-        }
         Some("loopback") => loopback(),
         Some("who") => who(),
         Some("die") => die(arguments[2].parse().unwrap_or(0)),

@@ -43,11 +43,6 @@ pub fn enter(plan: &Plan, proc: &OwnedFd, here: &Path, mask: Mode) -> Result<()>
             CapabilitySet::empty()
         }
     };
-    match sys::new_session_keyring() {
-        // Where a kernel or a filter has no keyrings for us, it has none for the action.
-        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOSYS | Errno::PERM)) => {}
-        other => other.during("keyctl", "session keyring")?,
-    }
     // Nothing in the sandbox, of whatever id, may look into the init, whose memory this still is.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).during("prctl", "dumpable")?;
     chdir(here).during("chdir", here)?;

@@ -324,15 +324,6 @@ pub fn die_with_parent(signal: i32) -> io::Result<()> {
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) }.into()).map(drop)
 }
 
-/// Leaves the keys of the runner's session behind.
-pub fn new_session_keyring() -> io::Result<()> {
-    const JOIN_SESSION_KEYRING: libc::c_long = 1;
-    let anonymous = std::ptr::null::<libc::c_char>();
-    // SAFETY: a null name asks for a keyring of no name.
-    let done = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, anonymous) };
-    check(done).map(drop)
-}
-
 /// Replaces this process. Returns only where that failed.
 pub fn execve(path: &CStr, argv: &[CString], environment: &[CString]) -> io::Error {
     let argv = pointers(argv);
