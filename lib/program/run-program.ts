@@ -29,6 +29,10 @@ export async function runProgram(
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  // Whoever read our lines may be gone: that is no reason to end in the middle.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", () => {});
+  }
   try {
     const status = await main({
       argv: process.argv.slice(2),

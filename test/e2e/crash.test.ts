@@ -1,6 +1,7 @@
 // Proves that nothing of ours that is killed leaves anything behind, and that
 // actions under way do not notice what they need no more.
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { type Berth, runProgram, startBerth } from "../fixtures/berth.js";
@@ -107,9 +108,9 @@ test("a killed engine: actions end with it, and it comes back", async () => {
   process.kill(berth.pidOf("engine"), "SIGKILL");
   expect((await running).status).toBe(125);
   await until(() => processesWith("sleep 7657").length === 0);
-  await until(
-    () => berth.lines.filter((line) => line.includes("Serving")).length > 2,
-  );
+  const starts = () =>
+    berth.lines.filter((line) => line.startsWith("engine: Serving")).length;
+  await until(() => starts() === 2);
   expect(await berth.run(image.pinned, "--", "echo", "c")).toMatchObject({
     status: 0,
     stdout: "c\n",
@@ -126,3 +127,27 @@ test("a second berth up on the same state folder says so and ends", async () => 
     stderr: `berth: Another "berth up" uses the state folder "${berth.state}": stop it, or choose another folder by --state (FAILED_PRECONDITION)\n`,
   });
 }, 60_000);
+
+test("a killed berth up takes its services along, and starts again", async () => {
+  const state = berth.state;
+  const own = processesWith(`--config=${state}/`);
+  expect(own.length).toBeGreaterThan(2);
+  process.kill(berth.pid, "SIGKILL");
+  await until(() => processesWith(`--config=${state}/`).length === 0);
+  const child = spawn(`${projectFolder}/bin/berth`, [
+    ...["up", "--state", state, "--listen", berth.address],
+  ]);
+  const end = new Promise((resolve) => child.once("close", resolve));
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (line.startsWith("berth is up")) break;
+    }
+    expect(await berth.run(image.pinned, "--", "echo", "d")).toMatchObject({
+      status: 0,
+      stdout: "d\n",
+    });
+  } finally {
+    child.kill("SIGTERM");
+    await end;
+  }
+}, 120_000);

@@ -18,6 +18,12 @@ const longestRestartDelayMs = 10_000;
 const healthyRunMs = 30_000;
 
 /**
+ * Prefix of every command: the program ends with us even when we are killed
+ * (prctl(2), PR_SET_PDEATHSIG), so that the next start finds nobody there.
+ */
+const endWithUs = ["setpriv", "--pdeathsig", "TERM", "--"] as const;
+
+/**
  * Starts a program and keeps it running. Its standard error is handed on line
  * by line; unexpected ends are reported with what is done about them.
  */
@@ -36,7 +42,7 @@ export function superviseProcess(options: {
     let delayMs = firstRestartDelayMs;
     while (!stopping.signal.aborted) {
       const started = Date.now();
-      const [program, ...args] = options.command;
+      const [program, ...args] = [...endWithUs, ...options.command];
       child = spawn(program, args, { stdio: ["ignore", "inherit", "pipe"] });
       const why = await ended(child, options.onLine);
       if (stopping.signal.aborted) return;

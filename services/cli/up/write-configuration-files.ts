@@ -30,9 +30,10 @@ export async function writeConfigurations(
   installation: Installation,
 ): Promise<LocalService[]> {
   const paths = localPaths(settings.state);
-  // Actions run as another uid and must reach the build folder, not the rest.
-  await mkdir(paths.run, { recursive: true, mode: 0o700 });
-  await mkdir(paths.configuration, { recursive: true });
+  // Actions and other users of the machine have no business in these.
+  for (const folder of [paths.run, paths.configuration, paths.engineState]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
   const { helper, ...values } = localConfiguration(settings, installation);
   await writeFile(join(paths.configuration, "exec.toml"), helper);
   const services: LocalService[] = [];
