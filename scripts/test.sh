@@ -42,7 +42,7 @@ cargo_suite() {
   local output
   echo "== cargo test"
   output=$(mktemp)
-  (cd services/chroot-helper && cargo test --quiet 2>&1) | tee "$output"
+  (cd services/chroot-helper && cargo test --quiet --no-fail-fast 2>&1) | tee "$output"
   if [ "${PIPESTATUS[0]}" -ne 0 ] && ! grep -q '^test result: FAILED' "$output"; then
     failed=$((failed + 1))
   fi
