@@ -9,6 +9,7 @@ import type {
   StoreSettings,
 } from "./store-job.js";
 import {
+  type ContentKey,
   contentFolders,
   contentPath,
   type StoreLayout,
@@ -24,8 +25,8 @@ export function runCollectJob(
   job: CollectJob,
   { layout }: StoreSettings,
 ): StoreJobResults["collect"] {
-  const paths = recordedPaths(job.record, job.diffId);
-  return { collected: moveToTrash(layout, paths, job.trash) };
+  const keys = recordedFiles(job.record, job.diffId);
+  return { collected: moveToTrash(layout, keys, job.trash) };
 }
 
 /**
@@ -34,14 +35,14 @@ export function runCollectJob(
  */
 export function moveToTrash(
   { files }: StoreLayout,
-  paths: Iterable<string>,
+  keys: Iterable<ContentKey>,
   trash: string,
 ): StoredContent {
   const collected = { bytes: 0, inodes: 0 };
   mkdirSync(trash);
-  for (const path of paths) {
+  for (const key of keys) {
     for (let variant = 0; ; variant++) {
-      const name = variant === 0 ? path : `${path}.${variant}`;
+      const name = contentPath(key, variant);
       const file = contentFile(files, name);
       if (file === undefined) break;
       if (file.nlink === 1) collect(files, name, trash, collected);
@@ -76,8 +77,8 @@ export function runAuditJob(
   if (unlinked.size > 0) {
     for (const hex of readdirSync(layout.layers)) {
       const record = join(layout.layers, hex);
-      for (const path of recordedPaths(record, `sha256:${hex}`)) {
-        unlinked.delete(path);
+      for (const key of recordedFiles(record, `sha256:${hex}`)) {
+        unlinked.delete(contentPath(key));
       }
     }
   }
@@ -104,10 +105,10 @@ function contentFile(files: string, name: string) {
   return lstatSync(join(files, name), { throwIfNoEntry: false });
 }
 
-/** Content paths of a record's files; none if it is gone or damaged. */
-function* recordedPaths(record: string, diffId: string): Generator<string> {
+/** The files of a record; none if it is gone or damaged. */
+function* recordedFiles(record: string, diffId: string): Generator<ContentKey> {
   const layer = tryReadLayerRecord(record, diffId);
   for (const entry of layer?.entries ?? []) {
-    if (entry.type === "file") yield contentPath(entry);
+    if (entry.type === "file") yield entry;
   }
 }

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { FileSink } from "../layer/index.js";
+import { ContentKeyList } from "./content-key-list.js";
 import {
   type ContentKey,
   contentMode,
@@ -50,8 +51,8 @@ export interface StoredContent {
  */
 export class ContentFileSink implements FileSink {
   readonly stored: StoredContent = { bytes: 0, inodes: 0 };
-  /** Paths below `files/` of the files that the store did not have. */
-  readonly storedPaths: string[] = [];
+  /** The files that the store did not have. */
+  readonly storedKeys = new ContentKeyList();
   readonly #options: ContentFileSinkOptions;
   readonly #buffer = Buffer.allocUnsafeSlow(largestBufferedBytes);
   readonly #tmpPath: string;
@@ -84,8 +85,7 @@ export class ContentFileSink implements FileSink {
     if (file === undefined) throw new RangeError("No file was begun");
     this.#file = undefined;
     const key: ContentKey = { ...file, sha256 };
-    const name = contentPath(key);
-    const path = `${this.#options.files}/${name}`;
+    const path = `${this.#options.files}/${contentPath(key)}`;
     if (isPresent(path, this.#length)) {
       this.abandon();
       return;
@@ -101,7 +101,7 @@ export class ContentFileSink implements FileSink {
     renameSync(this.#tmpPath, path);
     this.stored.bytes += this.#length;
     this.stored.inodes++;
-    this.storedPaths.push(name);
+    this.storedKeys.push(key);
   }
 
   /** Drops the file that is being written, if there is one. */

@@ -5,6 +5,7 @@ import { moveToTrash } from "./content-collector.js";
 import { ContentFileSink } from "./content-file-sink.js";
 import { removeTree } from "./remove-tree.js";
 import type { LayerJob, StoreJobResults, StoreSettings } from "./store-job.js";
+import { type ContentKey, contentPath } from "./store-layout.js";
 
 /**
  * Reads a layer in this worker. Its files are in the content store and its
@@ -34,7 +35,7 @@ export async function runLayerJob(
     writeFileSync(job.record, encodeLayer(layer));
     return { stored: sink.stored, entries: layer.entries.length };
   } catch (error) {
-    discard(sink.storedPaths, job.trash, settings);
+    discard(sink.storedKeys, job.trash, settings);
     throw error;
   } finally {
     job.chunks.close();
@@ -44,15 +45,15 @@ export async function runLayerJob(
 }
 
 function discard(
-  paths: readonly string[],
+  keys: Iterable<ContentKey>,
   trash: string,
   { layout }: StoreSettings,
 ): void {
   try {
-    moveToTrash(layout, paths, trash);
+    moveToTrash(layout, keys, trash);
   } catch {
     // A full disk may have no room for the trash either. A pull that counts on
     // one of the files then reads its layer again.
-    for (const path of paths) removeTree(`${layout.files}/${path}`);
+    for (const key of keys) removeTree(`${layout.files}/${contentPath(key)}`);
   }
 }

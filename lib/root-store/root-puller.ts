@@ -83,6 +83,9 @@ export class RootPuller {
     for (let attempt = 0; ; attempt++) {
       await this.#prepare(image.layers, options);
       options.signal.throwIfAborted();
+      // The files' bytes go to disk while the root is linked; what remains for
+      // the sync that counts is little. That one also tells of any failure.
+      void this.#parts.sync().catch(() => {});
       const result = await this.#runRootJob(directory, image, options);
       if (result.outcome === "written") return result;
       if (attempt === repairs) {

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { createKernelCalls } from "../../lib/kernel-calls/index.js";
 import { createLogger } from "../../lib/log/index.js";
 import { createMetrics, serveDiagnostics } from "../../lib/metrics/index.js";
@@ -34,6 +35,11 @@ async function main({ argv, signal }: ProgramContext): Promise<undefined> {
   );
   if (options.checkOnly) return;
 
+  // A layer is over before code that V8 optimises early has paid for that: a
+  // fifth of the time of a cold root went into compiling.
+  setFlagsFromString("--interrupt-budget=1000000");
+  // Heaps grow in small steps: a layer's entries come and go at once.
+  setFlagsFromString("--optimize-for-size");
   // Modes of what the store makes are stated in full; see contentMode.
   process.umask(0o022);
   const { level } = configuration.log;
