@@ -182,6 +182,7 @@ export class LayerRecords {
     const abandoned = trash.newFolder();
     const { port1, port2 } = new MessageChannel();
     let bytesDone = 0;
+    let entriesRead = 0;
     // Ends a source that is waiting for the network when the worker is done.
     const over = new AbortController();
     const source = layer.open(AbortSignal.any([signal, over.signal]));
@@ -203,6 +204,7 @@ export class LayerRecords {
         },
         [port2],
       );
+      entriesRead = entries;
       this.#options.onStored(stored);
       const record = { path, durable: false, entries, lastUsedMs: now() };
       this.#records.set(layer.diffId, record);
@@ -216,7 +218,7 @@ export class LayerRecords {
       over.abort();
       port1.close();
       await sending;
-      worker.release();
+      worker.release(entriesRead);
     }
   }
 }

@@ -51,11 +51,15 @@ function writeRoot(job: RootJob, settings: StoreSettings): RootJobResult {
     return { outcome: "incomplete", diffIds };
   }
   finish(job, settings, tree.totals);
+  const { files, directories, symlinks, sizeBytes } = tree.totals;
+  const inodes = directories + symlinks;
+  const { stored } = writer;
   return {
     outcome: "written",
-    stored: writer.stored,
-    sizeBytes: tree.totals.sizeBytes,
-    inodes: tree.totals.directories + tree.totals.symlinks,
+    stored,
+    sizeBytes,
+    entries: files + inodes,
+    inodes,
   };
 }
 

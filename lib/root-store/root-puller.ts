@@ -139,8 +139,9 @@ export class RootPuller {
   ): Promise<RootJobResult> {
     const { pool, layers, layout } = this.#parts;
     const worker = await pool.take(signal, true);
+    let entries = 0;
     try {
-      return await worker.run({
+      const result = await worker.run({
         kind: "root",
         directory,
         tmp: join(layout.tmp, randomUUID()),
@@ -151,8 +152,10 @@ export class RootPuller {
         limits: treeLimits,
         description: { reference: image.reference, config: image.config },
       });
+      if (result.outcome === "written") entries = result.entries;
+      return result;
     } finally {
-      worker.release();
+      worker.release(entries);
     }
   }
 

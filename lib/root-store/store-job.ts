@@ -88,6 +88,9 @@ export type RootJobResult =
       readonly outcome: "written";
       readonly stored: StoredContent;
       readonly sizeBytes: number;
+      /** Paths of the tree. */
+      readonly entries: number;
+      /** Directories and symbolic links. */
       readonly inodes: number;
     }
   | { readonly outcome: "incomplete"; readonly diffIds: readonly string[] };

@@ -14,6 +14,9 @@ export type StoreWorkerAnswer =
       };
     };
 
+/** At some hundred bytes each, no more than a new thread takes anyway. */
+const largestKeptEntries = 30_000;
+
 /** A worker that was taken from the pool; for one job after the other. */
 export interface StoreWorker {
   /** Runs a job. Throws StatusErrors; Internal if the thread died. */
@@ -21,8 +24,11 @@ export interface StoreWorker {
     job: Extract<StoreJob, { kind: Kind }>,
     transfer?: readonly Transferable[],
   ): Promise<StoreJobResults[Kind]>;
-  /** Gives the worker back; no job may be running. */
-  release(): void;
+  /**
+   * Gives the worker back; no job may be running. After a job of so many
+   * entries: a thread whose heap has grown much is not kept.
+   */
+  release(entries: number): void;
 }
 
 /**
@@ -58,7 +64,7 @@ export class StoreWorkerPool {
     const thread = this.#free() ?? (await this.#wait(signal, urgent));
     return {
       run: (job, transfer) => thread.run(job, transfer),
-      release: () => this.#giveBack(thread),
+      release: (entries) => this.#giveBack(thread, entries),
     };
   }
 
@@ -70,7 +76,7 @@ export class StoreWorkerPool {
     try {
       return await worker.run(job);
     } finally {
-      worker.release();
+      worker.release(0);
     }
   }
 
@@ -109,13 +115,17 @@ export class StoreWorkerPool {
     });
   }
 
-  #giveBack(thread: Thread): void {
+  #giveBack(thread: Thread, entries: number): void {
     if (this.#stopped) return;
-    if (!thread.alive) this.#threads.delete(thread);
-    const usable = thread.alive ? thread : this.#start();
+    const isUsable = thread.alive && entries <= largestKeptEntries;
+    if (!isUsable) {
+      this.#threads.delete(thread);
+      void thread.stop();
+    }
     const next = this.#waiting.shift();
-    if (next === undefined) this.#idle.push(usable);
-    else next(usable);
+    if (next !== undefined) next(isUsable ? thread : this.#start());
+    else if (isUsable) this.#idle.push(thread);
+    else this.#startable++;
   }
 }
 
