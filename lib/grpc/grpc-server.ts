@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { connect } from "node:net";
 import {
   Server,
   ServerCredentials,
@@ -66,6 +68,7 @@ export async function serveGrpc(options: {
   for (const { definition, implementation } of options.services) {
     server.addService(definition, implementation);
   }
+  await removeStaleSocket(options.listen);
   const port = await bind(server, options).catch((error: unknown) => {
     throw wrap(error, `Failed to serve gRPC on "${options.listen}"`);
   });
@@ -83,6 +86,26 @@ export async function serveGrpc(options: {
       await drain(server, graceMs);
     },
   };
+}
+
+/**
+ * A server that was killed leaves its unix socket behind, and nobody can bind
+ * to it again: it goes when nobody answers there.
+ */
+async function removeStaleSocket(listen: string): Promise<void> {
+  if (!listen.startsWith("unix:")) return;
+  const path = listen.slice("unix:".length);
+  const isStale = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) =>
+      resolve(error.code === "ECONNREFUSED"),
+    );
+  });
+  if (isStale) await rm(path, { force: true });
 }
 
 function bind(

@@ -1,3 +1,7 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import {
   ByteStreamClient,
@@ -181,4 +185,23 @@ test("serveGrpc() says which address it could not have", async () => {
   await expect(
     serveGrpc({ listen: server.address, services: [], sink: () => {} }),
   ).rejects.toThrow(`Failed to serve gRPC on "${server.address}"`);
+});
+
+test("serveGrpc() takes a unix socket that a killed server left", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "berth-grpc-"));
+  try {
+    const path = join(folder, "socket");
+    // Bound, and never unlinked: as after SIGKILL.
+    execFileSync("python3", [
+      "-c",
+      "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])",
+      path,
+    ]);
+    const options = { listen: `unix:${path}`, services: [], sink: () => {} };
+    const second = await serveGrpc(options);
+    await expect(serveGrpc(options)).rejects.toThrow("Failed to serve gRPC");
+    await second.stop(0);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -5,18 +5,18 @@ import { doctorCommand } from "./commands/doctor.js";
 import { runCommand } from "./commands/run.js";
 import { upCommand } from "./commands/up.js";
 
-const commands: Readonly<Record<string, Command>> = {
-  up: upCommand,
-  run: runCommand,
-  doctor: doctorCommand,
-};
+const commands: ReadonlyMap<string, Command> = new Map([
+  ["up", upCommand],
+  ["run", runCommand],
+  ["doctor", doctorCommand],
+]);
 
 const overview = [
   "berth gives every remote-execution action the container it asks for.",
   "",
   "usage: berth COMMAND [OPTION…]",
   "",
-  ...Object.entries(commands).map(
+  ...[...commands].map(
     ([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`,
   ),
   "  help     show this, or the help of a command",
@@ -30,21 +30,25 @@ function print(text: string): number {
 async function dispatch(context: ProgramContext): Promise<number> {
   const [name = "help", ...args] = context.argv;
   if (["help", "--help", "-h"].includes(name)) {
-    return print(commands[args[0] ?? ""]?.help ?? overview);
+    const [about] = args;
+    return print(about === undefined ? overview : find(about).help);
   }
-  const command = commands[name];
-  if (command === undefined) {
-    throw new StatusError(
-      Code.InvalidArgument,
-      `There is no command "${name}": see "berth help"`,
-    );
-  }
+  const command = find(name);
   const own = args.slice(
     0,
     args.includes("--") ? args.indexOf("--") : undefined,
   );
   if (own.includes("--help") || own.includes("-h")) return print(command.help);
   return command.run(args, context);
+}
+
+function find(name: string): Command {
+  const command = commands.get(name);
+  if (command !== undefined) return command;
+  throw new StatusError(
+    Code.InvalidArgument,
+    `There is no command "${name}": see "berth help"`,
+  );
 }
 
 await runProgram("berth", dispatch);

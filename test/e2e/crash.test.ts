@@ -1,6 +1,9 @@
 // Proves that nothing of ours that is killed leaves anything behind, and that
 // actions under way do not notice what they need no more.
 import { execFile, execFileSync, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -115,6 +118,34 @@ test("a killed engine: actions end with it, and it comes back", async () => {
     status: 0,
     stdout: "c\n",
   });
+}, 60_000);
+
+test("a killed router comes back on its socket", async () => {
+  process.kill(berth.pidOf("router"), "SIGKILL");
+  const starts = () =>
+    berth.lines.filter((line) => line.startsWith("router: Serving")).length;
+  await until(() => starts() === 2);
+  expect(await berth.run(image.pinned, "--", "echo", "r")).toMatchObject({
+    status: 0,
+    stdout: "r\n",
+  });
+}, 60_000);
+
+test("a berth up whose port is taken says so and ends", async () => {
+  const state = await mkdtemp(join(tmpdir(), "berth-second-"));
+  try {
+    const second = await runProgram(`${projectFolder}/bin/berth`, [
+      ...["up", "--state", state, "--listen", berth.address],
+    ]);
+    expect(second.status).toBe(1);
+    expect(second.stdout).toBe("");
+    expect(second.stderr).toContain("EADDRINUSE");
+    expect(second.stderr).toContain(
+      "berth: The engine ended at its start (exit status 1): its line above says why (FAILED_PRECONDITION)",
+    );
+  } finally {
+    await rm(state, { recursive: true, force: true });
+  }
 }, 60_000);
 
 test("a second berth up on the same state folder says so and ends", async () => {

@@ -38,9 +38,12 @@ test("berth says what it is asked wrongly", async () => {
     stderr:
       'berth: There is no command "upp": see "berth help" (INVALID_ARGUMENT)\n',
   });
-  expect((await ask("run", "debian")).stderr).toBe(
-    'berth: No command given after "--": see "berth help run" (INVALID_ARGUMENT)\n',
-  );
+  expect(await ask("run", "debian")).toEqual({
+    status: 125,
+    stdout: "",
+    stderr:
+      'berth: No command given after "--": see "berth help run" (INVALID_ARGUMENT)\n',
+  });
   expect((await ask("help", "up")).stdout).toMatch(/^usage: berth up/);
   expect((await ask("up", "--tags", "maybe")).stderr).toContain(
     '--tags must be one of reject, resolve: current value is "maybe"',

@@ -58,7 +58,19 @@ async function run(
   args: readonly string[],
   { env, signal }: ProgramContext,
 ): Promise<number> {
-  const settings = parseRunSettings(args);
+  try {
+    return await runAction(parseRunSettings(args), { env, signal });
+  } catch (error) {
+    const { code, message } = toStatusError(error);
+    process.stderr.write(`berth: ${message} (${codeName(code)})\n`);
+    return exitNotRun;
+  }
+}
+
+async function runAction(
+  settings: RunSettings,
+  { env, signal }: Pick<ProgramContext, "env" | "signal">,
+): Promise<number> {
   const clients = createGrpcCasClients({ address: settings.engine });
   const cas = new GrpcContentAddressableStorage(clients);
   const instanceName = parseInstanceName(settings.instance);
@@ -75,10 +87,6 @@ async function run(
       context,
     );
     return await reportResult(response, settings.outputFolder, cas, context);
-  } catch (error) {
-    const { code, message } = toStatusError(error);
-    process.stderr.write(`berth: ${message} (${codeName(code)})\n`);
-    return exitNotRun;
   } finally {
     clients.close();
   }

@@ -5,6 +5,7 @@ import { parseOptions, usageError } from "../parse-options.js";
 import { formatLogLine } from "../up/format-log-line.js";
 import { findInstallation } from "../up/installation-process.js";
 import { type LocalSettings, localPaths } from "../up/local-configuration.js";
+import { createStart } from "../up/start.js";
 import { defaultStateFolder } from "../up/state-folder.js";
 import { lockStateFolder } from "../up/state-folder-lock.js";
 import {
@@ -77,18 +78,25 @@ async function run(
   const lock = await lockStateFolder(settings.state, installation.helper);
   const services = await writeConfigurations(settings, installation);
   const running: SupervisedProcess[] = [];
+  const start = createStart(services.map(({ name }) => name));
   try {
     for (const { name, command } of services) {
       running.push(
         superviseProcess({
           name,
           command,
-          onLine: (line) => print(formatLogLine(name, line)),
-          onRestart: (why, delayMs) =>
-            print(`${name}: ended (${why}); starts again in ${delayMs} ms`),
+          onLine: (line) => {
+            print(formatLogLine(name, line));
+            start.line(name, line);
+          },
+          onRestart: (why, delayMs) => {
+            start.ended(name, why);
+            print(`${name}: ended (${why}); starts again in ${delayMs} ms`);
+          },
         }),
       );
     }
+    await Promise.race([start.done, aborted(context.signal)]);
     await waitForAll(settings, context.signal);
     if (!context.signal.aborted) process.stdout.write(greeting(settings));
     await aborted(context.signal);

@@ -56,7 +56,7 @@ export function parseRunSettings(args: readonly string[]): RunSettings {
     throw usageError("run", `"${values.timeout}" is no number of seconds`);
   }
   return {
-    engine: values.engine,
+    engine: values.engine.replace(/^grpc:\/\//, ""), // as Bazel has it
     instance: values.instance,
     image,
     arguments: rest,

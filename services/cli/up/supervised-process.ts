@@ -43,7 +43,11 @@ export function superviseProcess(options: {
     while (!stopping.signal.aborted) {
       const started = Date.now();
       const [program, ...args] = [...endWithUs, ...options.command];
-      child = spawn(program, args, { stdio: ["ignore", "inherit", "pipe"] });
+      child = spawn(program, args, {
+        stdio: ["ignore", "inherit", "pipe"],
+        // A group of its own: Ctrl-C at a terminal is for us to pass on.
+        detached: true,
+      });
       const why = await ended(child, options.onLine);
       if (stopping.signal.aborted) return;
       if (Date.now() - started >= healthyRunMs) delayMs = firstRestartDelayMs;
