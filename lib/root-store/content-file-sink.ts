@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import type { FileSink } from "../layer/index.js";
 import { ContentKeyList } from "./content-key-list.js";
+import { errno } from "./errno.js";
 import {
   type ContentKey,
   contentMode,
@@ -44,8 +45,8 @@ export interface StoredContent {
 }
 
 /**
- * Puts the files of a layer into the content store: every file whole, by
- * rename, under the name of its digest, or not at all. Synchronous: made for
+ * Puts the files of a layer into the content store, each under the name of its
+ * digest; those that it lacks are written once. Synchronous: made for
  * a worker thread, where it is a third faster than promises. Errors are those
  * of Node. After an error, `abandon` must be called.
  */
@@ -56,6 +57,8 @@ export class ContentFileSink implements FileSink {
   readonly #options: ContentFileSinkOptions;
   readonly #buffer = Buffer.allocUnsafeSlow(largestBufferedBytes);
   readonly #tmpPath: string;
+  /** Of the open file. */
+  #path: string;
   #file: { sizeBytes: number; mode: number; mtimeSeconds: number } | undefined;
   #length = 0;
   #descriptor: number | undefined;
@@ -63,12 +66,15 @@ export class ContentFileSink implements FileSink {
   constructor(options: ContentFileSinkOptions) {
     this.#options = options;
     this.#tmpPath = join(options.tmp, "file");
+    this.#path = this.#tmpPath;
   }
 
   begin(file: { sizeBytes: number; mode: number; mtimeSeconds: number }): void {
     this.#file = file;
     this.#length = 0;
-    if (file.sizeBytes > largestBufferedBytes) this.#create(file.mode);
+    if (file.sizeBytes > largestBufferedBytes) {
+      this.#create(this.#tmpPath, file.mode);
+    }
   }
 
   write(chunk: Uint8Array): void {
@@ -86,19 +92,23 @@ export class ContentFileSink implements FileSink {
     this.#file = undefined;
     const key: ContentKey = { ...file, sha256 };
     const path = `${this.#options.files}/${contentPath(key)}`;
-    if (isPresent(path, this.#length)) {
+    if (this.#descriptor === undefined) {
+      // At its place at once: for small files a rename costs as much again as
+      // their making. Nobody links to it before the layer is complete, and one
+      // that is not whole is told by its size and its time, which comes last.
+      if (!this.#create(path, file.mode)) {
+        if (isPresent(path, file)) return;
+        this.#create(this.#tmpPath, file.mode);
+      }
+      writeFully(this.#open(), this.#buffer, this.#length);
+    } else if (isPresent(path, file)) {
       this.abandon();
       return;
     }
-    if (this.#descriptor === undefined) {
-      this.#create(file.mode);
-      writeFully(this.#open(), this.#buffer, this.#length);
-    }
-    const descriptor = this.#open();
-    futimesSync(descriptor, file.mtimeSeconds, file.mtimeSeconds);
-    closeSync(descriptor);
+    futimesSync(this.#open(), file.mtimeSeconds, file.mtimeSeconds);
+    closeSync(this.#open());
     this.#descriptor = undefined;
-    renameSync(this.#tmpPath, path);
+    if (this.#path !== path) renameSync(this.#path, path);
     this.stored.bytes += this.#length;
     this.stored.inodes++;
     this.storedKeys.push(key);
@@ -109,7 +119,7 @@ export class ContentFileSink implements FileSink {
     if (this.#descriptor === undefined) return;
     closeSync(this.#descriptor);
     this.#descriptor = undefined;
-    unlinkSync(this.#tmpPath);
+    unlinkSync(this.#path);
   }
 
   #open(): number {
@@ -117,23 +127,40 @@ export class ContentFileSink implements FileSink {
     return this.#descriptor;
   }
 
-  #create(mode: number): void {
+  /** Makes and opens a file; false if there is one already. */
+  #create(path: string, mode: number): boolean {
     const { owner, umask } = this.#options;
     const bits = contentMode(mode);
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-    const descriptor = openSync(this.#tmpPath, flags, bits);
+    let descriptor: number;
+    try {
+      descriptor = openSync(path, flags, bits);
+    } catch (error) {
+      if (errno(error) === "EEXIST") return false;
+      throw error;
+    }
     this.#descriptor = descriptor;
+    this.#path = path;
     if (owner !== undefined) fchownSync(descriptor, owner.uid, owner.gid);
     if ((bits & umask) !== 0) fchmodSync(descriptor, bits);
+    return true;
   }
 }
 
 /**
- * Whether the store has the file. One of another size is what a failing disk
- * left: it is written again, and takes the name over.
+ * Whether the store has the whole file. One of another size or time is being
+ * written, or was when its writer died, or has lost its bytes on a failing
+ * disk: it is written again, and the new one takes the name over.
  */
-function isPresent(path: string, sizeBytes: number): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.size === sizeBytes;
+function isPresent(
+  path: string,
+  file: { sizeBytes: number; mtimeSeconds: number },
+): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return (
+    stats?.size === file.sizeBytes &&
+    Math.floor(stats.mtimeMs / 1000) === file.mtimeSeconds
+  );
 }
 
 function writeFully(descriptor: number, bytes: Uint8Array, length: number) {

@@ -35,13 +35,7 @@ async function main({ argv, signal }: ProgramContext): Promise<undefined> {
   );
   if (options.checkOnly) return;
 
-  // A layer is over before code that V8 optimises early has paid for that: a
-  // fifth of the time of a cold root went into compiling.
-  setFlagsFromString("--interrupt-budget=1000000");
-  // Heaps grow in small steps: a layer's entries come and go at once.
-  setFlagsFromString("--optimize-for-size");
-  // Modes of what the store makes are stated in full; see contentMode.
-  process.umask(0o022);
+  tuneProcess();
   const { level } = configuration.log;
   const log = createLogger({ component: "root-fetcher", level });
   const registry = createMetrics();
@@ -91,4 +85,15 @@ async function main({ argv, signal }: ProgramContext): Promise<undefined> {
   await store.close();
   await registries.close();
   await diagnostics?.stop();
+}
+
+/** What has to be settled before threads and files are made. */
+function tuneProcess(): void {
+  // A layer is over before code that V8 optimises early has paid for that: a
+  // fifth of the time of a cold root went into compiling.
+  setFlagsFromString("--interrupt-budget=1000000");
+  // Heaps grow in small steps: a layer's entries come and go at once.
+  setFlagsFromString("--optimize-for-size");
+  // Modes of what the store makes are stated in full; see contentMode.
+  process.umask(0o022);
 }
