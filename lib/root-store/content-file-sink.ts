@@ -12,8 +12,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { FileSink } from "../layer/index.js";
+import { errno } from "../status/index.js";
 import { ContentKeyList } from "./content-key-list.js";
-import { errno } from "./errno.js";
 import {
   type ContentKey,
   contentMode,

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { encodeLayer, readLayer } from "../layer/index.js";
-import { receiveChunks } from "./chunk-channel.js";
+import { receiveChunks } from "../worker-pool/index.js";
 import { moveToTrash } from "./content-collector.js";
 import { ContentFileSink } from "./content-file-sink.js";
 import { removeTree } from "./remove-tree.js";

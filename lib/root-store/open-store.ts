@@ -14,9 +14,8 @@ import {
 import { join } from "node:path";
 import type { KernelCalls } from "../kernel-calls/index.js";
 import type { LayerLimits } from "../layer/index.js";
-import { Code, StatusError, wrap } from "../status/index.js";
+import { Code, errno, StatusError, wrap } from "../status/index.js";
 import { ContentTrash } from "./content-trash.js";
-import { errno } from "./errno.js";
 import { LayerRecords } from "./layer-records.js";
 import { tryParseRootDescription } from "./parse-root-description.js";
 import { RootIndex } from "./root-index.js";
@@ -29,7 +28,7 @@ import {
 } from "./store-layout.js";
 import type { StoreParts } from "./store-parts.js";
 import { StoreUsage } from "./store-usage.js";
-import { StoreWorkerPool } from "./store-worker-pool.js";
+import { createStoreWorkerPool } from "./store-worker-pool.js";
 
 /** Tells one boot of the machine from another (random(4)). */
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
@@ -65,8 +64,8 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   await make(layout.directory, settings);
   const lock = await takeLock(layout, options.kernel);
   const leftovers = await prepare(layout, settings);
-  const pool = new StoreWorkerPool(settings, options.workers);
-  const janitor = new StoreWorkerPool(settings, 1);
+  const pool = createStoreWorkerPool(settings, options.workers);
+  const janitor = createStoreWorkerPool(settings, 1);
   pool.warm();
   janitor.warm();
   const trash = new ContentTrash(layout, janitor);

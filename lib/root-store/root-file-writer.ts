@@ -17,9 +17,9 @@ import type {
   ImageNode,
   ImageTree,
 } from "../image-tree/index.js";
+import { errno } from "../status/index.js";
 import type { StoredContent } from "./content-file-sink.js";
 import { type DiskPath, diskBytes, entryPath } from "./disk-path.js";
-import { errno } from "./errno.js";
 import {
   contentPath,
   directoryMode,

@@ -1,19 +1,13 @@
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { toStatusError } from "../status/index.js";
+import { serveWorkerJobs } from "../worker-pool/index.js";
 import { runAuditJob, runCollectJob } from "./content-collector.js";
-import { innerErrno } from "./errno.js";
 import { runLayerJob } from "./layer-job.js";
 import { removeTree } from "./remove-tree.js";
 import { runRootJob } from "./root-job.js";
-import type { StoreJob, StoreJobResults, StoreSettings } from "./store-job.js";
-import type { StoreWorkerAnswer } from "./store-worker-pool.js";
+import type { StoreJob, StoreSettings } from "./store-job.js";
 
-// The entry of a worker thread: one job at a time, one answer for each.
+// The entry of a store's worker threads.
 
-async function run(
-  job: StoreJob,
-  settings: StoreSettings,
-): Promise<StoreJobResults[keyof StoreJobResults]> {
+serveWorkerJobs(async (job: StoreJob, settings: StoreSettings) => {
   switch (job.kind) {
     case "layer":
       return runLayerJob(job, settings);
@@ -27,25 +21,4 @@ async function run(
     case "audit":
       return runAuditJob(job, settings);
   }
-}
-
-async function answer(
-  port: MessagePort,
-  job: StoreJob,
-  settings: StoreSettings,
-): Promise<void> {
-  let message: StoreWorkerAnswer;
-  try {
-    message = { result: await run(job, settings) };
-  } catch (error) {
-    const { code, message: text } = toStatusError(error);
-    message = { error: { code, message: text, errno: innerErrno(error) } };
-  }
-  port.postMessage(message);
-}
-
-if (parentPort !== null) {
-  const port = parentPort;
-  const settings = workerData as StoreSettings; // what the pool passes
-  port.on("message", (job: StoreJob) => void answer(port, job, settings));
-}
+});

@@ -1,1 +1,2 @@
+export { ReportingFlights, type Waiter } from "./reporting-flights.js";
 export { SingleFlight } from "./single-flight.js";

@@ -1,5 +1,5 @@
-import { SingleFlight } from "../single-flight/index.js";
 import { Code, StatusError } from "../status/index.js";
+import { SingleFlight } from "./single-flight.js";
 
 /** A caller's part in a shared task. */
 export interface Waiter<Progress> {
