@@ -1,5 +1,6 @@
+export type { PullProgress } from "../image-pull/index.js";
 export type { EvictionReason } from "./root-evictor.js";
-export type { PullProgress, RootImage, RootLayer } from "./root-image.js";
+export type { RootImage } from "./root-image.js";
 export {
   type AcquireOptions,
   type RootLease,

@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { MessageChannel } from "node:worker_threads";
+import type { ImageLayer } from "../image-pull/index.js";
 import type { LayerLimits } from "../layer/index.js";
 import { ReportingFlights, type Waiter } from "../single-flight/index.js";
 import { sendChunks } from "../worker-pool/index.js";
 import type { ContentTrash } from "./content-trash.js";
-import type { RootLayer } from "./root-image.js";
 import { layerRecordPath, type StoreLayout } from "./store-layout.js";
 import type { StoreWorkerPool } from "./store-worker-pool.js";
 
@@ -97,7 +97,7 @@ export class LayerRecords {
    * throws, naming the layer.
    */
   async prepare(
-    layer: RootLayer,
+    layer: ImageLayer,
     waiter: Waiter<LayerProgress>,
   ): Promise<number> {
     const record =
@@ -171,7 +171,7 @@ export class LayerRecords {
   }
 
   async #read(
-    layer: RootLayer,
+    layer: ImageLayer,
     signal: AbortSignal,
     report: (progress: LayerProgress) => void,
   ): Promise<LayerRecord> {

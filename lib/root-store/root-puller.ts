@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { type PullProgress, pullLayers } from "../image-pull/index.js";
 import type { ImageTreeLimits } from "../image-tree/index.js";
 import { Code, StatusError } from "../status/index.js";
-import type { PullProgress, RootImage, RootLayer } from "./root-image.js";
+import type { RootImage } from "./root-image.js";
 import type { IndexedRoot } from "./root-index.js";
 import type { RootJobResult } from "./store-job.js";
 import { rootPath } from "./store-layout.js";
@@ -81,8 +82,10 @@ export class RootPuller {
   /** Writes the root below `tmp/`, after the layers that the store lacks. */
   async #write(directory: string, image: RootImage, options: PullOptions) {
     for (let attempt = 0; ; attempt++) {
-      await this.#prepare(image.layers, options);
-      options.signal.throwIfAborted();
+      await pullLayers(image.layers, {
+        ...options,
+        prepare: (layer, waiter) => this.#parts.layers.prepare(layer, waiter),
+      });
       // The files' bytes go to disk while the root is linked; what remains for
       // the sync that counts is little. That one also tells of any failure.
       void this.#parts.sync().catch(() => {});
@@ -98,37 +101,6 @@ export class RootPuller {
       for (const diffId of result.diffIds) {
         await this.#parts.layers.drop(diffId);
       }
-    }
-  }
-
-  /** Reads all layers that are not there, at once; one failure ends all. */
-  async #prepare(
-    imageLayers: readonly RootLayer[],
-    { signal, report }: PullOptions,
-  ): Promise<void> {
-    const unique = new Map(imageLayers.map((layer) => [layer.diffId, layer]));
-    const progress = new ProgressSum([...unique.values()], report);
-    const failed = new AbortController();
-    const waiter = AbortSignal.any([signal, failed.signal]);
-    const outcomes = await Promise.allSettled(
-      [...unique.values()].map(async (layer) => {
-        const entries = await this.#parts.layers
-          .prepare(layer, {
-            signal: waiter,
-            onProgress: ({ bytesDone }) => progress.at(layer, bytesDone),
-          })
-          .catch((error: unknown) => {
-            failed.abort(error);
-            throw error;
-          });
-        progress.done(layer, entries);
-      }),
-    );
-    signal.throwIfAborted();
-    // The first to fail is the signal's reason; the rest failed because of it.
-    if (failed.signal.aborted) throw failed.signal.reason;
-    for (const outcome of outcomes) {
-      if (outcome.status === "rejected") throw outcome.reason;
     }
   }
 
@@ -172,44 +144,6 @@ export class RootPuller {
 
   async #remove(directory: string): Promise<void> {
     await this.#parts.janitor.run({ kind: "remove", paths: [directory] });
-  }
-}
-
-/** Adds up the progress of a pull's layers. */
-class ProgressSum {
-  readonly #report: (progress: PullProgress) => void;
-  readonly #bytesDone = new Map<RootLayer, number>();
-  readonly #bytes: number;
-  readonly #layers: number;
-  #layersDone = 0;
-  #entries = 0;
-
-  constructor(
-    layers: readonly RootLayer[],
-    report: (progress: PullProgress) => void,
-  ) {
-    this.#report = report;
-    this.#layers = layers.length;
-    this.#bytes = layers.reduce((sum, l) => sum + l.descriptor.sizeBytes, 0);
-  }
-
-  at(layer: RootLayer, bytesDone: number): void {
-    this.#bytesDone.set(layer, bytesDone);
-    let sum = 0;
-    for (const bytes of this.#bytesDone.values()) sum += bytes;
-    this.#report({
-      layers: this.#layers,
-      layersDone: this.#layersDone,
-      bytes: this.#bytes,
-      bytesDone: sum,
-      entries: this.#entries,
-    });
-  }
-
-  done(layer: RootLayer, entries: number): void {
-    this.#layersDone++;
-    this.#entries += entries;
-    this.at(layer, layer.descriptor.sizeBytes);
   }
 }
 

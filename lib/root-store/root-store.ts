@@ -1,6 +1,7 @@
 import { utimes } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import type { PullProgress } from "../image-pull/index.js";
 import type { ImageTreeLimits } from "../image-tree/index.js";
 import type { KernelCalls } from "../kernel-calls/index.js";
 import type { LayerLimits } from "../layer/index.js";
@@ -9,7 +10,7 @@ import { isDiskFull } from "../status/index.js";
 import { type OpenedStore, openStore } from "./open-store.js";
 import { PullSlots } from "./pull-slots.js";
 import { type EvictionReason, RootEvictor } from "./root-evictor.js";
-import type { PullProgress, RootImage } from "./root-image.js";
+import type { RootImage } from "./root-image.js";
 import type { IndexedRoot } from "./root-index.js";
 import { RootPuller } from "./root-puller.js";
 import { rootPath, type StoreOwner } from "./store-layout.js";
