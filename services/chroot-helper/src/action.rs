@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -12,14 +12,15 @@ use rustix::process::{
     DumpableBehavior, Resource, Rlimit, chdir, getrlimit, set_dumpable_behavior, setrlimit, setsid,
     umask,
 };
+use rustix::system::sethostname;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities,
     set_no_new_privs,
 };
 
-use crate::config::Plan;
+use crate::config::{Network, Plan};
 use crate::error::{During, Error, Result, plain};
-use crate::sandbox::write_file;
+use crate::sandbox::{HOSTNAME, write_file};
 use crate::sys;
 
 /// What root of an image needs to install packages, over the ids of the configured range only.
@@ -31,21 +32,41 @@ const KEPT_WITH_ID_RANGE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETGID)
     .union(CapabilitySet::SETUID);
 
-/// The action's part: gives up everything that the init still had.
-pub fn enter(plan: &Plan, proc: &OwnedFd, here: &Path, mask: Mode) -> Result<()> {
+/// What the action's process still has of the init's.
+pub struct Hold<'a> {
+    pub proc: &'a OwnedFd,
+    pub socket: &'a OwnedFd,
+    /// Says a byte when the sandbox is finished, and ends when it will not be.
+    pub gate: &'a OwnedFd,
+}
+
+/// The action's part: gives up everything that the init still had. All of it that needs no finished
+/// sandbox is done while the init makes one.
+pub fn enter(plan: &Plan, hold: &Hold<'_>, here: &Path, mask: Mode) -> Result<()> {
+    // Others wait for the ends of some, and most are the init's alone.
+    sys::close_others(&mut [hold.proc, hold.socket, hold.gate].map(|fd| fd.as_raw_fd()));
     let kept = match plan.config.sub_uids {
         Some(_) if plan.uid == 0 => KEPT_WITH_ID_RANGE,
         Some(_) => CapabilitySet::empty(),
         None => {
-            write_file(proc.as_fd(), "self/setgroups", "deny")?;
-            write_file(proc.as_fd(), "self/uid_map", &format!("{0} {0} 1\n", plan.uid))?;
-            write_file(proc.as_fd(), "self/gid_map", &format!("{0} {0} 1\n", plan.gid))?;
+            let proc = hold.proc.as_fd();
+            write_file(proc, "self/setgroups", "deny")?;
+            write_file(proc, "self/uid_map", &format!("{0} {0} 1\n", plan.uid))?;
+            write_file(proc, "self/gid_map", &format!("{0} {0} 1\n", plan.gid))?;
             CapabilitySet::empty()
         }
     };
+    // Where memory runs short, an action goes before the services that it needs.
+    write_file(hold.proc.as_fd(), "self/oom_score_adj", "1000")?;
     // Nothing in the sandbox, of whatever id, may look into the init, whose memory this still is.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).during("prctl", "dumpable")?;
-    chdir(here).during("chdir", here)?;
+    leave_keys()?;
+    // Nothing but the action needs these, so they are made while the init is at the mounts: a network
+    // takes as long as all of those.
+    leave_names()?;
+    if plan.network == Network::None {
+        leave_network()?;
+    }
     umask(mask);
     // Counted in the sandbox's own namespace: a fork bomb stops itself and nobody else.
     let limit = getrlimit(Resource::Nproc).maximum.unwrap_or(u64::MAX);
@@ -64,13 +85,45 @@ pub fn enter(plan: &Plan, proc: &OwnedFd, here: &Path, mask: Mode) -> Result<()>
             }
         }
     }
+    set_no_new_privs(true).during("prctl", "no_new_privs")?;
+    if rustix::io::read(hold.gate, &mut [0_u8; 1]) != Ok(1) {
+        sys::exit_at_once(125);
+    }
+    chdir(here).during("chdir", here)?;
     let inheritable = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable })
         .during("capset", "")?;
-    set_no_new_privs(true).during("prctl", "no_new_privs")?;
     sys::reset_signals();
     sys::close_range(3, i32::MAX);
     Ok(())
+}
+
+/// The action's own host name, message queues and shared memory.
+pub fn leave_names() -> Result<()> {
+    sys::unshare(libc::CLONE_NEWIPC | libc::CLONE_NEWUTS).during("unshare", "ipc, uts")?;
+    sethostname(HOSTNAME.as_bytes()).during("sethostname", HOSTNAME)
+}
+
+/// The action's own network, of which only the loopback is up.
+pub fn leave_network() -> Result<()> {
+    sys::unshare(libc::CLONE_NEWNET).during("unshare", "network")?;
+    sys::raise_loopback().during("ioctl", "loopback")
+}
+
+/// Takes the runner's keys away from the action.
+fn leave_keys() -> Result<()> {
+    match sys::leave_session_keyring() {
+        // A kernel without keys, or a filter that keeps all of us from them.
+        Err(error)
+            if matches!(
+                Errno::from_io_error(&error),
+                Some(Errno::NOSYS | Errno::PERM | Errno::ACCESS)
+            ) =>
+        {
+            Ok(())
+        }
+        other => other.during("keyctl", "session keyring"),
+    }
 }
 
 /// Starts the program as `execvp` would, in the root and with the action's own environment, which is

@@ -12,12 +12,13 @@ use rustix::net::{
 use rustix::process::{WaitOptions, fchdir, geteuid, waitpid};
 use rustix::thread::{CapabilitySet, capabilities};
 
+use crate::action;
 use crate::config::{Config, Plan, Proc};
 use crate::error::{During, Result};
 use crate::mount::{attach, mount_new, mount_overlay};
 use crate::process::{self, Identity};
 use crate::sandbox::{DIRECTORY, InputRoot};
-use crate::sys::{self, Holder};
+use crate::sys;
 
 /// One thing that was tried.
 struct Finding {
@@ -111,15 +112,13 @@ fn probe_idmap(plan: &Plan, identity: Identity) -> Result<()> {
 type Probe = fn(&Plan) -> Result<()>;
 
 /// What is tried in the namespaces, and whether an action can do without.
-const INSIDE: [(&str, bool, Probe); 5] = [
+const INSIDE: [(&str, bool, Probe); 6] = [
     ("fresh /proc", true, probe_proc),
     ("tmpfs", true, |_| mount_new("tmpfs", &[]).map(drop)),
     ("user xattrs on tmpfs", false, probe_xattr),
     ("overlay", false, probe_overlay),
-    ("network namespace", false, |_| {
-        let holder = Holder::of_network().during("clone", "network")?;
-        holder.wait().during("unshare", "network")
-    }),
+    ("host name and IPC of its own", true, |_| action::leave_names()),
+    ("network namespace", false, |_| action::leave_network()),
 ];
 
 /// Each thing inside, with the text of what was refused.

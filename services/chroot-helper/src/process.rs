@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, open};
+use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -71,14 +72,14 @@ impl Identity {
 }
 
 /// The helper's part: what only it may do for the sandbox, then waiting for the sandbox's end.
-/// `used` is the connection on which the fetcher was told that the root is used.
+/// `used` tells the fetcher that the root is used, and returns the connection.
 pub fn supervise(
     plan: &Plan,
     identity: Identity,
     input_root: &InputRoot,
     mut signals: Signals,
     (socket, init): (OwnedFd, Pid),
-    mut used: Option<OwnedFd>,
+    used: impl FnOnce() -> Option<OwnedFd>,
 ) -> Result<u8> {
     let prepared = prepare(plan, identity, input_root, &socket, init);
     if prepared.is_err() {
@@ -88,6 +89,7 @@ pub fn supervise(
         // What it has to say is why we could not go on, where it failed first.
         return fault(&socket).map_or(prepared.map(|()| 125), Err);
     }
+    let mut used = used();
     let status = loop {
         if let Some(connection) = &used {
             let mut ready = [
@@ -290,11 +292,15 @@ pub fn reap(mut signals: Signals, action: Pid, helper: u32, proc: Proc) -> Resul
             break None;
         }
         if FORWARDED.contains(&received.signal) {
-            let _ = sys::kill(-action.as_raw_pid(), received.signal);
+            // Before it leads a group of its own, it takes the signal along into the program.
+            let group = sys::kill(-action.as_raw_pid(), received.signal);
+            let _ = group.or_else(|_| sys::kill(action.as_raw_pid(), received.signal));
         }
     };
     // Whatever the action left behind ends with it, and before the lease does.
     match proc {
+        // Without a child, process 1 is alone in its namespace.
+        Proc::Fresh if matches!(wait(WaitOptions::NOHANG), Err(Errno::CHILD)) => {}
         Proc::Fresh => {
             let _ = sys::kill(-1, libc::SIGKILL);
             while wait(WaitOptions::empty()).is_ok() {}

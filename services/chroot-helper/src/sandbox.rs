@@ -9,20 +9,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, open, openat, openat2};
-use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{fchdir, getppid, pivot_root, set_child_subreaper, umask};
-use rustix::system::sethostname;
 
-use crate::action;
-use crate::config::{Network, Plan, Proc, Source};
+use crate::action::{self, Hold};
+use crate::config::{Plan, Proc, Source};
 use crate::error::{During, Error, Result};
 use crate::lease::{self, Lease};
 use crate::mount::{self, attach, clone_tree};
 use crate::process::{self, Identity};
 use crate::skeleton::{self, Disk};
-use crate::sys::{self, Holder, Signals};
+use crate::sys::{self, Beside, Signals};
 use crate::upper::{self, make_within};
 
 /// The same for every action: a result must not depend on which machine made it.
@@ -71,7 +70,7 @@ pub fn run(plan: &Plan) -> Result<u8> {
         sys::exit_at_once(status)
     };
     drop(inside);
-    let used = lease.as_ref().and_then(|lease| tell_used(plan, lease));
+    let used = || lease.as_ref().and_then(|lease| tell_used(plan, lease));
     process::supervise(plan, identity, &input_root, signals, (outside, init), used)
 }
 
@@ -128,18 +127,31 @@ fn make(
     if plan.config.proc == Proc::Container {
         set_child_subreaper(Some(rustix::process::getpid())).during("prctl", "child_subreaper")?;
     }
-    leave_keys()?;
-    // A network namespace takes as long to make as all the rest, so it is made meanwhile.
-    let mut network = match plan.network {
-        Network::None => Some(Holder::of_network().during("clone", "network")?),
-        Network::Host => None,
-    };
     // The helper writes the id maps meanwhile: first what needs no ids.
-    sethostname(HOSTNAME.as_bytes()).during("sethostname", HOSTNAME)?;
     let proc = mount::open_proc(plan)?;
     let devices = mount::DEVICES.map(|name| (name, clone_tree(CWD, format!("/dev/{name}"), 0)));
     process::become_sandbox_user(plan, identity, socket)?;
     let mask = umask(Mode::empty());
+
+    let here = input_root.path.join(&plan.working_directory);
+    let (gate, opener) = pipe_with(PipeFlags::CLOEXEC).during("pipe", "")?;
+    let hold = Hold { proc: &proc, socket, gate: &gate };
+    let mut action = || match action::enter(plan, &hold, &here, mask) {
+        Ok(()) => {
+            let error = action::exec(plan);
+            // The action's own fault: said on its own stderr, with its own status.
+            eprintln!("berth-exec: {error}");
+            error.status().into()
+        }
+        Err(error) => process::report(socket, &error).into(),
+    };
+    // In a user namespace of its own, without capabilities in the one that owns the mounts, the
+    // action can neither unmount nor remount them, which as its user 0 it could, and so write the
+    // shared image. A mount namespace that it makes itself gets all of them locked. With a range of
+    // ids it stays in the first, where losing CAP_SYS_ADMIN has the same effect.
+    let own = plan.config.sub_uids.is_none();
+    // Its process is prepared beside the mounts: it is the longer half of what follows them.
+    let action = Beside::start(own, &mut action).during("clone", "action")?;
 
     let source = match plan.source {
         Source::Image { .. } => open(".", DIRECTORY, Mode::empty()).during("open", "rootfs")?,
@@ -172,54 +184,19 @@ fn make(
     attach(clone_tree(base.as_fd(), "tmp", mount::NO_SETUID)?.as_fd(), root.as_fd(), "tmp")?;
     let mount = own_mount.map_or_else(|| process::receive_mount(socket), Ok)?;
     mount::bind_input_root(mount, input_root, &root)?;
-    if let Some(network) = &mut network {
-        network.enter_network().during("unshare", "network")?;
-    }
 
     // Stacks the new root on the old one and takes the old one away: nothing outside has a name now.
     fchdir(&root).during("fchdir", "root")?;
     pivot_root(".", ".").during("pivot_root", "root")?;
     unmount(".", UnmountFlags::DETACH).during("umount2", "old root")?;
-    drop(network);
-
-    let here = input_root.path.join(&plan.working_directory);
-    let mut action = || match action::enter(plan, &proc, &here, mask) {
-        Ok(()) => {
-            let error = action::exec(plan);
-            // The action's own fault: said on its own stderr, with its own status.
-            eprintln!("berth-exec: {error}");
-            error.status().into()
-        }
-        Err(error) => process::report(socket, &error).into(),
-    };
-    // In a user namespace of its own, without capabilities in the one that owns the mounts, the
-    // action can neither unmount nor remount them, which as its user 0 it could, and so write the
-    // shared image. A mount namespace that it makes itself gets all of them locked. With a range of
-    // ids it stays in the first, where losing CAP_SYS_ADMIN has the same effect.
-    let own = plan.config.sub_uids.is_none();
     process::end_with_helper(socket);
-    let action = sys::spawn(own, &mut action).during("clone", "action")?;
-    let status = process::reap(signals, action, helper, plan.config.proc);
+    rustix::io::write(&opener, b"g").during("write", "action")?;
+    let status = process::reap(signals, action.pid, helper, plan.config.proc)?;
+    action.ended();
     if let Some(disk) = disk {
         disk.remove();
     }
-    status
-}
-
-/// Takes the runner's keys away from the sandbox.
-fn leave_keys() -> Result<()> {
-    match sys::leave_session_keyring() {
-        // A kernel without keys, or a filter that keeps all of us from them.
-        Err(error)
-            if matches!(
-                Errno::from_io_error(&error),
-                Some(Errno::NOSYS | Errno::PERM | Errno::ACCESS)
-            ) =>
-        {
-            Ok(())
-        }
-        other => other.during("keyctl", "session keyring"),
-    }
+    Ok(status)
 }
 
 /// The tmpfs that vanishes with the mount namespace, or a directory on disk to be removed.

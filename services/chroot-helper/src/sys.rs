@@ -5,6 +5,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read};
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -13,8 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::process::{Pid, WaitOptions, waitpid};
 
 /// Flags of `clone3` that make a sandbox.
-pub const SANDBOX_NAMESPACES: u64 =
-    (libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS) as u64;
+pub const SANDBOX_NAMESPACES: u64 = (libc::CLONE_NEWUSER | libc::CLONE_NEWNS) as u64;
 /// A PID namespace: its first process is the one that `clone3` makes.
 pub const PID_NAMESPACE: u64 = libc::CLONE_NEWPID as u64;
 
@@ -49,98 +49,56 @@ pub fn clone(flags: u64) -> io::Result<Option<Pid>> {
 /// Memory for the stack of a process that shares the rest of its parent's.
 const STACK: usize = 64 << 10;
 
-/// Runs `child` in a new process, and stops this one until the child executes a program or exits. As
-/// `vfork` it copies no memory, which would cost more than all the rest of a fork. `own` gives it a
-/// user namespace of its own.
-pub fn spawn(own: bool, child: &mut dyn FnMut() -> i32) -> io::Result<Pid> {
-    extern "C" fn call(child: *mut libc::c_void) -> libc::c_int {
-        // SAFETY: it is the pointer made below, and its owner is stopped.
-        let child = unsafe { &mut *child.cast::<&mut dyn FnMut() -> i32>() };
-        child()
-    }
-    let mut child = child;
-    let namespace = if own { libc::CLONE_NEWUSER } else { 0 };
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespace;
-    let argument = (&raw mut child).cast();
-    let mut stack = Vec::<u128>::with_capacity(STACK / 16);
-    // SAFETY: the end of the stack is aligned, and stack and closure live until this process goes on.
-    let pid =
-        unsafe { libc::clone(call, stack.as_mut_ptr().add(STACK / 16).cast(), flags, argument) };
-    spawned(pid)
+/// A process beside this one, which shares its memory: copying it would cost more than all the rest
+/// of a fork. When this is dropped the process is killed, since it uses what its parent then gives up.
+pub struct Beside<'a> {
+    pub pid: Pid,
+    _stack: Vec<u128>,
+    _child: PhantomData<&'a mut ()>,
 }
 
-/// A process that makes a namespace while its parent does something else, and holds it until it is
-/// dropped. It shares the parent's memory, so that it costs little, and touches only its own stack.
+impl<'a> Beside<'a> {
+    /// Starts `child`, in a user namespace of its own where `own` asks for it. Both go on at the same
+    /// time, so the child may do nothing but ask the kernel until it is told to go on.
+    pub fn start<F: FnMut() -> i32>(own: bool, child: &'a mut F) -> io::Result<Beside<'a>> {
+        extern "C" fn call<F: FnMut() -> i32>(child: *mut libc::c_void) -> libc::c_int {
+            // SAFETY: it is the pointer given below, and its owner keeps it until this process is gone.
+            unsafe { (*child.cast::<F>())() }
+        }
+        let flags = libc::SIGCHLD | if own { libc::CLONE_NEWUSER } else { 0 };
+        let (pid, stack) = share_memory(call::<F>, flags, (child as *mut F).cast())?;
+        Ok(Beside { pid, _stack: stack, _child: PhantomData })
+    }
+
+    /// Lets go of a process that has been waited for.
+    pub fn ended(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Beside<'_> {
+    fn drop(&mut self) {
+        let _ = kill(self.pid.as_raw_pid(), libc::SIGKILL);
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+    }
+}
+
+/// A process that holds a user namespace, whose maps are still to be written, until it is dropped.
 pub struct Holder {
     pub pid: Pid,
-    process: OwnedFd,
-    ready: OwnedFd,
     gate: Option<OwnedFd>,
-    _held: Box<Held>,
+    _gates: Box<[RawFd; 2]>,
     _stack: Vec<u128>,
 }
 
-/// What a holder is told: the namespace, its ends of two pipes, and the parent's.
-struct Held {
-    later: libc::c_int,
-    ready: RawFd,
-    gate: RawFd,
-    others: [RawFd; 2],
-}
-
 impl Holder {
-    /// A user namespace whose maps are still to be written.
     pub fn of_user_namespace() -> io::Result<Holder> {
-        Holder::start(libc::CLONE_NEWUSER, 0)
-    }
-
-    /// A network namespace in which nothing but the loopback is up.
-    pub fn of_network() -> io::Result<Holder> {
-        Holder::start(0, libc::CLONE_NEWNET)
-    }
-
-    /// Makes namespaces `at_birth` while this process waits, or `later`, when it has gone on.
-    fn start(at_birth: libc::c_int, later: libc::c_int) -> io::Result<Holder> {
-        let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
-        let ((ready, its_ready), (its_gate, gate)) = (pipe()?, pipe()?);
-        let mut held = Box::new(Held {
-            later,
-            ready: its_ready.as_raw_fd(),
-            gate: its_gate.as_raw_fd(),
-            others: [ready.as_raw_fd(), gate.as_raw_fd()],
-        });
-        let mut stack = Vec::<u128>::with_capacity(STACK / 16);
-        let mut process: RawFd = -1;
+        let (its_gate, gate) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        let mut gates = Box::new([its_gate.as_raw_fd(), gate.as_raw_fd()]);
+        let argument = (&raw mut *gates).cast();
         // No signal at its end: it is waited for by name.
-        let flags = libc::CLONE_VM | libc::CLONE_PIDFD | at_birth;
-        // SAFETY: the end of the stack is aligned; stack and `held` are kept until the child is gone.
-        let pid = unsafe {
-            let end = stack.as_mut_ptr().add(STACK / 16).cast();
-            libc::clone(hold, end, flags, (&raw mut *held).cast(), &raw mut process)
-        };
-        let pid = spawned(pid)?;
-        // SAFETY: the kernel just made it for us.
-        let process = unsafe { OwnedFd::from_raw_fd(process) };
-        Ok(Holder { pid, process, ready, gate: Some(gate), _held: held, _stack: stack })
-    }
-
-    /// Waits until what is made later has been made.
-    pub fn wait(&self) -> io::Result<()> {
-        let mut errno = [libc::ECHILD as u8];
-        rustix::io::read(&self.ready, &mut errno)?;
-        if errno[0] != 0 {
-            return Err(io::Error::from_raw_os_error(errno[0].into()));
-        }
-        Ok(())
-    }
-
-    /// Joins the network namespace, and lets the holder go.
-    pub fn enter_network(&mut self) -> io::Result<()> {
-        self.wait()?;
-        // SAFETY: takes no pointers.
-        let done = unsafe { libc::setns(self.process.as_raw_fd(), libc::CLONE_NEWNET) };
-        self.gate = None;
-        check(done.into()).map(drop)
+        let (pid, stack) = share_memory(hold, libc::CLONE_NEWUSER, argument)?;
+        Ok(Holder { pid, gate: Some(gate), _gates: gates, _stack: stack })
     }
 }
 
@@ -152,38 +110,56 @@ impl Drop for Holder {
     }
 }
 
-extern "C" fn hold(held: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: the parent keeps it in place and unchanged until this process is gone.
-    let held = unsafe { &*held.cast::<Held>() };
-    // SAFETY: the descriptors are copies of this process's own; the byte is on its own stack.
+extern "C" fn hold(gates: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: the parent keeps them in place and unchanged until this process is gone; the descriptors
+    // are copies of this process's own, and the byte is on its own stack.
     unsafe {
-        for fd in held.others {
-            libc::syscall(libc::SYS_close, fd);
-        }
-        let made = held.later == 0 || (libc::unshare(held.later) == 0 && raise_loopback() == 0);
-        let mut byte = if made { 0 } else { *libc::__errno_location() as u8 };
-        libc::syscall(libc::SYS_write, held.ready, &raw const byte, 1);
-        libc::syscall(libc::SYS_read, held.gate, &raw mut byte, 1);
+        let [gate, others] = *gates.cast::<[RawFd; 2]>();
+        libc::syscall(libc::SYS_close, others);
+        let mut byte = 0_u8;
+        libc::syscall(libc::SYS_read, gate, &raw mut byte, 1);
     }
     0
 }
 
+/// Forks without copying memory. The stack and the argument must stay until the child is gone.
+fn share_memory(
+    child: extern "C" fn(*mut libc::c_void) -> libc::c_int,
+    flags: libc::c_int,
+    argument: *mut libc::c_void,
+) -> io::Result<(Pid, Vec<u128>)> {
+    let mut stack = Vec::<u128>::with_capacity(STACK / 16);
+    // SAFETY: the end of the stack is aligned, and the callers keep it and the argument.
+    let pid = unsafe {
+        let end = stack.as_mut_ptr().add(STACK / 16).cast();
+        libc::clone(child, end, libc::CLONE_VM | flags, argument)
+    };
+    check(pid.into())?;
+    let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
+    Ok((pid, stack))
+}
+
+/// Leaves namespaces that this process's parent keeps.
+pub fn unshare(flags: libc::c_int) -> io::Result<()> {
+    // SAFETY: takes no pointers; the flags are of namespaces, not of memory or descriptors.
+    check(unsafe { libc::unshare(flags) }.into()).map(drop)
+}
+
 /// Brings the loopback of this network namespace up; its addresses come with it.
-fn raise_loopback() -> libc::c_int {
-    // SAFETY: an interface request is plain bits; it is initialised and outlives the call.
+pub fn raise_loopback() -> io::Result<()> {
+    // SAFETY: an interface request is plain bits; it is initialised and outlives the call, and the
+    // socket is owned by nobody else.
     unsafe {
         let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        check(socket.into())?;
+        let socket = OwnedFd::from_raw_fd(socket);
         let mut request: libc::ifreq = std::mem::zeroed();
         request.ifr_name[0] = b'l' as libc::c_char;
         request.ifr_name[1] = b'o' as libc::c_char;
         request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-        libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw const request)
+        let fd = socket.as_raw_fd();
+        check(libc::ioctl(fd, libc::SIOCSIFFLAGS as _, &raw const request).into()).map(drop)
     }
-}
-
-fn spawned(pid: libc::c_int) -> io::Result<Pid> {
-    check(pid.into())?;
-    Pid::from_raw(pid).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Ends this process without touching what it shares with its parent.
@@ -240,6 +216,19 @@ pub fn close_range(first: RawFd, last: RawFd) {
     unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
 }
 
+/// Closes all descriptors above 2 but these.
+pub fn close_others(kept: &mut [RawFd]) {
+    kept.sort_unstable();
+    let mut first = 3;
+    for &mut fd in kept {
+        if first < fd {
+            close_range(first, fd - 1);
+        }
+        first = first.max(fd + 1);
+    }
+    close_range(first, i32::MAX);
+}
+
 /// A descriptor that the caller passed by number.
 pub fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: F_GETFD takes no pointer.
@@ -288,9 +277,9 @@ impl Signals {
 
 /// Gives the program what a fresh process has: every signal unblocked and at its default.
 pub fn reset_signals() {
-    // SAFETY: SIG_DFL installs no handler; SIGKILL and SIGSTOP fail, which is right.
+    // SAFETY: SIG_DFL installs no handler; the two left out always are at their default.
     unsafe {
-        for signal in 1..=31 {
+        for signal in (1..=31).filter(|n| ![libc::SIGKILL, libc::SIGSTOP].contains(n)) {
             libc::signal(signal, libc::SIG_DFL);
         }
         libc::sigprocmask(libc::SIG_SETMASK, &empty_set(), std::ptr::null_mut());

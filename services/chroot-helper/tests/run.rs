@@ -304,6 +304,15 @@ fn proc_shows_the_sandbox_s_processes_only() {
 }
 
 #[test]
+fn an_action_goes_first_where_memory_runs_short() {
+    for start in starts() {
+        let machine = Machine::new(start);
+        let found = machine.shell(&[], "cat /proc/self/oom_score_adj");
+        assert_eq!(found, prints("1000\n"), "{start:?}");
+    }
+}
+
+#[test]
 fn dev_holds_what_programs_expect_and_no_more() {
     for start in starts() {
         let machine = Machine::new(start);
