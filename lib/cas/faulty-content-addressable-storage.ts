@@ -10,6 +10,8 @@ import { blobNotFound } from "./verify.js";
 export type Fault =
   /** It is not there, whatever was stored. */
   | { readonly type: "missing" }
+  /** It is not there until it is stored again. */
+  | { readonly type: "lost" }
   /** These bytes are given instead, unverified. */
   | { readonly type: "bytes"; readonly data: Buffer }
   /** Reads and writes fail, the given number of times (default: always). */
@@ -39,8 +41,7 @@ export class FaultyContentAddressableStorage
       (await this.#base.findMissing(digests, context)).map(({ key }) => key),
     );
     return digests.filter(
-      ({ key }) =>
-        missing.has(key) || this.#faults.get(key)?.type === "missing",
+      ({ key }) => missing.has(key) || isAbsent(this.#faults.get(key)),
     );
   }
 
@@ -57,6 +58,7 @@ export class FaultyContentAddressableStorage
   async write(data: Uint8Array, context: CasContext): Promise<Digest> {
     const digest = await this.#base.write(data, context);
     this.#failByStatus(digest);
+    this.#find(digest);
     return digest;
   }
 
@@ -67,12 +69,17 @@ export class FaultyContentAddressableStorage
   ): Promise<void> {
     this.#failByStatus(digest);
     await this.#base.writeStream(digest, openSource, context);
+    this.#find(digest);
+  }
+
+  #find({ key }: Digest): void {
+    if (this.#faults.get(key)?.type === "lost") this.#faults.delete(key);
   }
 
   #wrongBytes(digest: Digest): Buffer | undefined {
     this.#failByStatus(digest);
     const fault = this.#faults.get(digest.key);
-    if (fault?.type === "missing") throw blobNotFound(digest);
+    if (isAbsent(fault)) throw blobNotFound(digest);
     return fault?.type === "bytes" ? fault.data : undefined;
   }
 
@@ -82,4 +89,8 @@ export class FaultyContentAddressableStorage
     if (fault.times !== undefined) fault.times--;
     throw new StatusError(fault.code, `Fault for blob "${digest}"`);
   }
+}
+
+function isAbsent(fault: Fault | undefined): boolean {
+  return fault?.type === "missing" || fault?.type === "lost";
 }

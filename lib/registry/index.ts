@@ -15,6 +15,7 @@ export {
 } from "./configured-image-source.js";
 export { createDeduplicatingImageResolver } from "./deduplicating-image-resolver.js";
 export { createDispatchingImageSource } from "./dispatching-image-source.js";
+export { imageLayersOf } from "./image-layers.js";
 export type {
   ImageResolver,
   ResolvedImage,

@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { MessageChannel } from "node:worker_threads";
 import type { ImageLayer } from "../image-pull/index.js";
 import type { LayerLimits } from "../layer/index.js";
 import { ReportingFlights, type Waiter } from "../single-flight/index.js";
-import { sendChunks } from "../worker-pool/index.js";
+import { openChunkChannel } from "../worker-pool/index.js";
 import type { ContentTrash } from "./content-trash.js";
 import { layerRecordPath, type StoreLayout } from "./store-layout.js";
 import type { StoreWorkerPool } from "./store-worker-pool.js";
@@ -180,15 +179,10 @@ export class LayerRecords {
     const tmp = join(layout.tmp, randomUUID());
     const path = `${tmp}.layer`;
     const abandoned = trash.newFolder();
-    const { port1, port2 } = new MessageChannel();
-    let bytesDone = 0;
     let entriesRead = 0;
-    // Ends a source that is waiting for the network when the worker is done.
-    const over = new AbortController();
-    const source = layer.open(AbortSignal.any([signal, over.signal]));
-    const sending = sendChunks(source, port1, (bytes) => {
-      bytesDone += bytes;
-      report({ bytesDone });
+    const channel = openChunkChannel((ended) => layer.open(ended), {
+      signal,
+      onProgress: report,
     });
     try {
       const { stored, entries } = await worker.run(
@@ -200,9 +194,9 @@ export class LayerRecords {
           tmp,
           record: path,
           trash: abandoned,
-          chunks: port2,
+          chunks: channel.port,
         },
-        [port2],
+        [channel.port],
       );
       entriesRead = entries;
       this.#options.onStored(stored);
@@ -215,9 +209,7 @@ export class LayerRecords {
       trash.empty([abandoned]).catch(this.#options.onError);
       throw error;
     } finally {
-      over.abort();
-      port1.close();
-      await sending;
+      await channel.close();
       worker.release(entriesRead);
     }
   }

@@ -1,4 +1,5 @@
-export { receiveChunks, sendChunks } from "./chunk-channel.js";
+export { receiveChunks } from "./chunk-channel.js";
+export { type ChunkChannel, openChunkChannel } from "./open-chunk-channel.js";
 export { serveWorkerJobs } from "./serve-worker-jobs.js";
 export {
   type PooledWorker,

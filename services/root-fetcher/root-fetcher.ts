@@ -5,7 +5,11 @@ import {
   parseImageReference,
   type RegistryReference,
 } from "../../lib/image/index.js";
-import type { ImageResolver, ImageSource } from "../../lib/registry/index.js";
+import {
+  type ImageResolver,
+  type ImageSource,
+  imageLayersOf,
+} from "../../lib/registry/index.js";
 import type {
   PullProgress,
   RootImage,
@@ -79,12 +83,7 @@ export class RootFetcher {
     return {
       reference: reference.toString(),
       config: image.config,
-      layers: image.manifest.layers.map((descriptor, index) => ({
-        diffId: image.config.diffIds[index] ?? "",
-        descriptor,
-        open: (ended) =>
-          source.openBlob(image.reference, descriptor, { signal: ended }),
-      })),
+      layers: imageLayersOf(image, source),
     };
   }
 }
