@@ -52,6 +52,9 @@ export class FileBlobDirectory {
   constructor(directory: string, owner?: BlobOwner) {
     this.#directory = directory;
     this.#owner = owner;
+    // Blobs are whatever clients upload; actions reach theirs by other names.
+    mkdirSync(join(directory, "blobs"), { recursive: true });
+    chmodSync(join(directory, "blobs"), 0o700);
     for (let prefix = 0; prefix < 256; prefix++) {
       const name = prefix.toString(16).padStart(2, "0");
       mkdirSync(join(directory, "blobs", name), { recursive: true });

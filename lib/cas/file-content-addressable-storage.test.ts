@@ -5,7 +5,7 @@ import {
   readFileSync,
   truncateSync,
 } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -32,6 +32,16 @@ function open(maximumSizeBytes = 2 ** 30): FileContentAddressableStorage {
 function blobPath(digest: Digest): string {
   return join(directory, "blobs", digest.key.slice(0, 2), digest.key);
 }
+
+describe("FileContentAddressableStorage on a machine of several users", () => {
+  test("FileContentAddressableStorage lets nobody else read its blobs", async () => {
+    const blobs = join(directory, "blobs");
+    await mkdir(blobs, { mode: 0o755 }); // as an earlier version made it
+    open().close();
+    expect(lstatSync(blobs).mode & 0o777).toBe(0o700);
+    expect(lstatSync(join(directory, "tmp")).mode & 0o777).toBe(0o700);
+  });
+});
 
 describe("FileContentAddressableStorage after a restart", () => {
   test("FileContentAddressableStorage finds its blobs again, in the order of use", async () => {

@@ -90,4 +90,19 @@ describe("parseImageConfig()", () => {
       expect.objectContaining({ code: Code.InvalidArgument, message }),
     );
   });
+
+  test("parseImageConfig() bounds the variables together", () => {
+    const variables = (bytes: number) => {
+      const second = `B=${"y".repeat(bytes - 100_003)}`;
+      return { ...plain, config: { Env: [`A=${"x".repeat(99_997)}`, second] } };
+    };
+    expect(parse(variables(131_071)).env.length).toBe(2);
+    expect(() => parse(variables(131_072))).toThrow(
+      expect.objectContaining({
+        code: Code.ResourceExhausted,
+        message:
+          '"Env" of image config must have at most 131071 bytes in all: current value has 131072',
+      }),
+    );
+  });
 });

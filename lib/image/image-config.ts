@@ -25,6 +25,12 @@ const maximumDiffIds = 512;
 const maximumStrings = 4096;
 
 /**
+ * Of all variables together. They go into every command of the image, and the
+ * kernel takes no single one beyond this (MAX_ARG_STRLEN); images have 1 KiB.
+ */
+const maximumEnvBytes = 2 ** 17 - 1;
+
+/**
  * Reads a config. Throws InvalidArgument for what is malformed,
  * ResourceExhausted above a limit.
  */
@@ -44,7 +50,7 @@ export function parseImageConfig(data: Uint8Array): ImageConfig {
   return {
     platform: parseConfigPlatform(object),
     diffIds: parseDiffIds(object.get("rootfs")),
-    env: run.strings("Env", maximumStrings).map(parseVariable),
+    env: parseEnv(run.strings("Env", maximumStrings)),
     entrypoint: run.strings("Entrypoint", maximumStrings).map(checkNoNul),
     cmd: run.strings("Cmd", maximumStrings).map(checkNoNul),
     user: checkNoNul(run.string("User") ?? ""),
@@ -75,6 +81,17 @@ function parseDiffIds(value: unknown): readonly OciDigest[] {
   return rootfs
     .list("diff_ids", maximumDiffIds)
     .map((id, index) => parseOciDigest(id, `Diff ID ${index} of image config`));
+}
+
+function parseEnv(variables: readonly string[]): ImageConfig["env"] {
+  const bytes = variables.reduce((sum, v) => sum + Buffer.byteLength(v) + 1, 0);
+  if (bytes > maximumEnvBytes) {
+    throw new StatusError(
+      Code.ResourceExhausted,
+      `"Env" of image config must have at most ${maximumEnvBytes} bytes in all: current value has ${bytes}`,
+    );
+  }
+  return variables.map(parseVariable);
 }
 
 function parseVariable(text: string): { name: string; value: string } {

@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import type { StoredContent } from "./content-file-sink.js";
 import { tryReadLayerRecord } from "./layer-record-file.js";
+import type { StoredContent } from "./space-allowance.js";
 import type {
   AuditJob,
   CollectJob,

@@ -26,7 +26,10 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 function createSink(umask = 0o022): ContentFileSink {
-  return new ContentFileSink({ files, tmp: folder, owner: undefined, umask });
+  const allowance = { take: () => {}, giveBack: () => {} }; // no limit
+  return new ContentFileSink({
+    ...{ files, tmp: folder, owner: undefined, umask, allowance },
+  });
 }
 
 function store(
@@ -63,6 +66,22 @@ describe("ContentFileSink", () => {
   test("ContentFileSink sets a mode that the umask would take off", () => {
     const { path } = store(createSink(0o077), Buffer.from("x"));
     expect(statSync(path).mode & 0o777).toBe(0o444);
+  });
+
+  test.each([
+    ["at the start", 0, 4],
+    ["in the middle", 2, 6],
+    ["at the end", 5, 9],
+    ["everywhere", 0, 9],
+  ])("ContentFileSink keeps zeros %s as a hole", (_, from, to) => {
+    const mebibyte = 2 ** 20;
+    const file = Buffer.alloc(9 * mebibyte, "x");
+    file.fill(0, from * mebibyte, to * mebibyte);
+    const { path } = store(createSink(), file);
+    expect(readFileSync(path).equals(file)).toBe(true);
+    // Pieces at the edges of a chunk are written.
+    const most = (9 - (to - from)) * mebibyte + 700_000;
+    expect(statSync(path).blocks * 512).toBeLessThan(most);
   });
 
   test("ContentFileSink leaves a file alone that is there", () => {

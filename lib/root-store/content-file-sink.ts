@@ -3,23 +3,25 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  ftruncateSync,
   futimesSync,
   lstatSync,
   openSync,
   renameSync,
   unlinkSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import type { FileSink } from "../layer/index.js";
 import { errno } from "../status/index.js";
 import { ContentKeyList } from "./content-key-list.js";
+import type { SpaceAllowance, StoredContent } from "./space-allowance.js";
 import {
   type ContentKey,
   contentMode,
   contentPath,
   type StoreOwner,
 } from "./store-layout.js";
+import { writeSparsely } from "./write-sparsely.js";
 
 /**
  * Files up to this size are held in memory until their digest is known, and
@@ -36,19 +38,15 @@ export interface ContentFileSinkOptions {
   readonly owner: StoreOwner | undefined;
   /** The process's umask, which open(2) takes off the mode. */
   readonly umask: number;
-}
-
-/** What a sink has added to the store. */
-export interface StoredContent {
-  bytes: number;
-  inodes: number;
+  /** Asked before anything is written. */
+  readonly allowance: SpaceAllowance;
 }
 
 /**
  * Puts the files of a layer into the content store, each under the name of its
  * digest; those that it lacks are written once. Synchronous: made for
  * a worker thread, where it is a third faster than promises. Errors are those
- * of Node. After an error, `abandon` must be called.
+ * of Node and of the allowance. After an error, `abandon` must be called.
  */
 export class ContentFileSink implements FileSink {
   readonly stored: StoredContent = { bytes: 0, inodes: 0 };
@@ -61,6 +59,7 @@ export class ContentFileSink implements FileSink {
   #path: string;
   #file: { sizeBytes: number; mode: number; mtimeSeconds: number } | undefined;
   #length = 0;
+  #endsWithHole = false;
   #descriptor: number | undefined;
 
   constructor(options: ContentFileSinkOptions) {
@@ -72,6 +71,7 @@ export class ContentFileSink implements FileSink {
   begin(file: { sizeBytes: number; mode: number; mtimeSeconds: number }): void {
     this.#file = file;
     this.#length = 0;
+    this.#endsWithHole = false;
     if (file.sizeBytes > largestBufferedBytes) {
       this.#create(this.#tmpPath, file.mode);
     }
@@ -79,7 +79,8 @@ export class ContentFileSink implements FileSink {
 
   write(chunk: Uint8Array): void {
     if (this.#descriptor !== undefined) {
-      writeFully(this.#descriptor, chunk, chunk.byteLength);
+      this.#options.allowance.take({ bytes: chunk.byteLength, inodes: 0 });
+      this.#write(this.#descriptor, chunk, this.#length);
     } else {
       this.#buffer.set(chunk, this.#length); // RangeError beyond sizeBytes
     }
@@ -100,11 +101,14 @@ export class ContentFileSink implements FileSink {
         if (isPresent(path, file)) return;
         this.#create(this.#tmpPath, file.mode);
       }
-      writeFully(this.#open(), this.#buffer, this.#length);
+      this.#options.allowance.take({ bytes: this.#length, inodes: 0 });
+      this.#write(this.#open(), this.#buffer.subarray(0, this.#length), 0);
     } else if (isPresent(path, file)) {
       this.abandon();
+      this.#options.allowance.giveBack({ bytes: this.#length, inodes: 1 });
       return;
     }
+    if (this.#endsWithHole) ftruncateSync(this.#open(), this.#length);
     futimesSync(this.#open(), file.mtimeSeconds, file.mtimeSeconds);
     closeSync(this.#open());
     this.#descriptor = undefined;
@@ -122,6 +126,11 @@ export class ContentFileSink implements FileSink {
     unlinkSync(this.#path);
   }
 
+  #write(descriptor: number, bytes: Uint8Array, position: number): void {
+    if (bytes.byteLength === 0) return;
+    this.#endsWithHole = writeSparsely(descriptor, bytes, position);
+  }
+
   #open(): number {
     if (this.#descriptor === undefined) throw new RangeError("No file is open");
     return this.#descriptor;
@@ -129,7 +138,7 @@ export class ContentFileSink implements FileSink {
 
   /** Makes and opens a file; false if there is one already. */
   #create(path: string, mode: number): boolean {
-    const { owner, umask } = this.#options;
+    const { owner, umask, allowance } = this.#options;
     const bits = contentMode(mode);
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
     let descriptor: number;
@@ -141,6 +150,7 @@ export class ContentFileSink implements FileSink {
     }
     this.#descriptor = descriptor;
     this.#path = path;
+    allowance.take({ bytes: 0, inodes: 1 });
     if (owner !== undefined) fchownSync(descriptor, owner.uid, owner.gid);
     if ((bits & umask) !== 0) fchmodSync(descriptor, bits);
     return true;
@@ -161,10 +171,4 @@ function isPresent(
     stats?.size === file.sizeBytes &&
     Math.floor(stats.mtimeMs / 1000) === file.mtimeSeconds
   );
-}
-
-function writeFully(descriptor: number, bytes: Uint8Array, length: number) {
-  for (let offset = 0; offset < length; ) {
-    offset += writeSync(descriptor, bytes, offset, length - offset);
-  }
 }

@@ -6,6 +6,7 @@ import { ContentFileSink } from "./content-file-sink.js";
 import { removeTree } from "./remove-tree.js";
 import type { LayerJob, StoreJobResults, StoreSettings } from "./store-job.js";
 import { type ContentKey, contentPath } from "./store-layout.js";
+import { WorkerAllowance } from "./worker-allowance.js";
 
 /**
  * Reads a layer in this worker. Its files are in the content store and its
@@ -17,11 +18,13 @@ export async function runLayerJob(
   settings: StoreSettings,
 ): Promise<StoreJobResults["layer"]> {
   mkdirSync(job.tmp);
+  const allowance = new WorkerAllowance(job.allowance);
   const sink = new ContentFileSink({
     files: settings.layout.files,
     tmp: job.tmp,
     owner: settings.owner,
     umask: settings.umask,
+    allowance,
   });
   try {
     const layer = await readLayer(receiveChunks(job.chunks), {
@@ -39,6 +42,7 @@ export async function runLayerJob(
     throw error;
   } finally {
     job.chunks.close();
+    allowance.close();
     sink.abandon();
     removeTree(job.tmp);
   }

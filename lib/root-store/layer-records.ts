@@ -5,7 +5,9 @@ import type { ImageLayer } from "../image-pull/index.js";
 import type { LayerLimits } from "../layer/index.js";
 import { ReportingFlights, type Waiter } from "../single-flight/index.js";
 import { openChunkChannel } from "../worker-pool/index.js";
+import { Allowance } from "./allowance.js";
 import type { ContentTrash } from "./content-trash.js";
+import type { SpaceReserver } from "./space-allowance.js";
 import { layerRecordPath, type StoreLayout } from "./store-layout.js";
 import type { StoreWorkerPool } from "./store-worker-pool.js";
 
@@ -13,6 +15,13 @@ import type { StoreWorkerPool } from "./store-worker-pool.js";
 export interface LayerProgress {
   /** Of the blob. */
   readonly bytesDone: number;
+}
+
+/** What the reading of a layer is told. */
+interface LayerReading {
+  readonly signal: AbortSignal;
+  readonly report: (progress: LayerProgress) => void;
+  readonly room: SpaceReserver;
 }
 
 /** A layer whose files are in the content store. */
@@ -35,8 +44,6 @@ export interface LayerRecordsOptions {
   readonly trash: ContentTrash;
   /** Told of failures in the background. */
   readonly onError: (error: unknown) => void;
-  /** Told what a layer has added to the content store. */
-  readonly onStored: (stored: { bytes: number; inodes: number }) => void;
 }
 
 /**
@@ -93,16 +100,17 @@ export class LayerRecords {
   /**
    * Makes sure that the store has the layer. Gives its number of entries, 0
    * if it was there before this process. Throws what its source or readLayer
-   * throws, naming the layer.
+   * throws, naming the layer, and ResourceExhausted when there is no room.
    */
   async prepare(
     layer: ImageLayer,
     waiter: Waiter<LayerProgress>,
+    room: SpaceReserver,
   ): Promise<number> {
     const record =
       this.#records.get(layer.diffId) ??
       (await this.#tasks.run(layer.diffId, waiter, (signal, report) =>
-        this.#read(layer, signal, report),
+        this.#read(layer, { signal, report, room }),
       ));
     return record.entries;
   }
@@ -169,16 +177,15 @@ export class LayerRecords {
     await this.#tasks.stop();
   }
 
-  async #read(
-    layer: ImageLayer,
-    signal: AbortSignal,
-    report: (progress: LayerProgress) => void,
-  ): Promise<LayerRecord> {
+  async #read(layer: ImageLayer, reading: LayerReading): Promise<LayerRecord> {
     const { layout, pool, limits, now, trash } = this.#options;
-    const worker = await pool.take(signal);
+    const worker = await pool.take(reading.signal);
     const tmp = join(layout.tmp, randomUUID());
     const path = `${tmp}.layer`;
     const abandoned = trash.newFolder();
+    const { signal, report } = reading;
+    const allowance = new Allowance(reading.room);
+    let left = { bytes: 0, inodes: 0 };
     let entriesRead = 0;
     const channel = openChunkChannel((ended) => layer.open(ended), {
       signal,
@@ -195,11 +202,12 @@ export class LayerRecords {
           record: path,
           trash: abandoned,
           chunks: channel.port,
+          allowance: allowance.end,
         },
-        [channel.port],
+        [channel.port, allowance.end.port],
       );
       entriesRead = entries;
-      this.#options.onStored(stored);
+      left = stored;
       const record = { path, durable: false, entries, lastUsedMs: now() };
       this.#records.set(layer.diffId, record);
       if (!this.#holders.has(layer.diffId)) await this.keep([layer.diffId]);
@@ -209,6 +217,7 @@ export class LayerRecords {
       trash.empty([abandoned]).catch(this.#options.onError);
       throw error;
     } finally {
+      allowance.settle(left);
       await channel.close();
       worker.release(entriesRead);
     }

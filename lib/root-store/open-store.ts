@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  chmod,
   chown,
   constants,
   type FileHandle,
@@ -82,7 +83,6 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
     now,
     sync,
     trash,
-    onStored: (stored) => usage.add(stored),
     onError: options.onError,
   });
   const parts: StoreParts = {
@@ -109,14 +109,23 @@ function isOwnProcess({ uid, gid }: StoreOwner): boolean {
   return uid === process.geteuid?.() && gid === process.getegid?.();
 }
 
-async function make(path: string, { owner }: StoreSettings): Promise<void> {
+/**
+ * For the sandbox's user, whose group runners may be in, and nobody else: what
+ * is in images is not for all users of a machine.
+ */
+const storeFolderMode = 0o750;
+
+/** True if it was made; false if it is there. */
+async function make(path: string, { owner }: StoreSettings): Promise<boolean> {
   try {
-    await mkdir(path, { mode: 0o755 });
+    await mkdir(path, { mode: storeFolderMode });
   } catch (error) {
-    if (errno(error) === "EEXIST") return;
+    if (errno(error) === "EEXIST") return false;
     throw wrap(error, `Failed to make the image store "${path}"`);
   }
+  await chmod(path, storeFolderMode); // whatever the umask is
   if (owner !== undefined) await chown(path, owner.uid, owner.gid);
+  return true;
 }
 
 async function takeLock(
@@ -141,30 +150,49 @@ async function takeLock(
   );
 }
 
+/** What a process before left in `tmp/`. */
+interface Leftovers {
+  /** The folder that all of it was moved into. */
+  readonly folder: string;
+  /** Such folders of earlier processes, which stay where they are. */
+  readonly older: readonly string[];
+}
+
+const leftoversPrefix = "leftovers-";
+
 /**
  * Makes the folders that there must be, and moves all that is in `tmp/` into
- * one folder there, whose path it gives.
+ * one folder there. Not what was so moved before: with each process that is
+ * killed it would lie one level deeper, until paths are too long.
  */
 async function prepare(
   layout: StoreLayout,
   settings: StoreSettings,
-): Promise<string> {
+): Promise<Leftovers> {
   const { files, layers, roots, tmp } = layout;
-  for (const path of [files, layers, roots, tmp]) await make(path, settings);
+  for (const path of [files, layers, roots, tmp]) {
+    // The store's own folder may be a volume, whose mode is the operator's;
+    // what is beneath was made by us, if by a version that let everyone in.
+    if (!(await make(path, settings))) await chmod(path, storeFolderMode);
+  }
   const present = new Set(await readdir(files));
   for (const folder of contentFolders) {
     if (!present.has(folder)) await make(join(files, folder), settings);
   }
-  const leftovers = join(tmp, `leftovers-${randomUUID()}`);
-  const old = await readdir(tmp);
-  await mkdir(leftovers);
-  for (const name of old) await rename(join(tmp, name), join(leftovers, name));
-  return leftovers;
+  const folder = join(tmp, `${leftoversPrefix}${randomUUID()}`);
+  const older: string[] = [];
+  const names = await readdir(tmp);
+  await mkdir(folder);
+  for (const name of names) {
+    if (name.startsWith(leftoversPrefix)) older.push(join(tmp, name));
+    else await rename(join(tmp, name), join(folder, name));
+  }
+  return { folder, older };
 }
 
 async function adoptRoots(
   layout: StoreLayout,
-  leftovers: string,
+  leftovers: Leftovers,
 ): Promise<RootIndex> {
   const index = new RootIndex();
   for (const hex of await readdir(layout.roots)) {
@@ -174,7 +202,7 @@ async function adoptRoots(
     );
     const description = tryParseRootDescription(text);
     if (description === undefined) {
-      await rename(directory, join(leftovers, hex));
+      await rename(directory, join(leftovers.folder, hex));
       continue;
     }
     const { mtimeMs } = await stat(join(directory, "lock"));
@@ -196,12 +224,13 @@ async function adoptRoots(
  */
 async function count(
   { janitor, usage, layout }: StoreParts,
-  leftovers: string,
+  leftovers: Leftovers,
   trash: string,
 ): Promise<void> {
   // What is made from now on is counted as it is made.
-  const { birthtimeMs: beforeMs } = await stat(leftovers);
-  await janitor.run({ kind: "remove", paths: [leftovers] });
+  const { birthtimeMs: beforeMs } = await stat(leftovers.folder);
+  const paths = [leftovers.folder, ...leftovers.older];
+  await janitor.run({ kind: "remove", paths });
   const job = { kind: "audit", trash, beforeMs } as const;
   const { present, collected } = await janitor.run(job);
   usage.add(present);

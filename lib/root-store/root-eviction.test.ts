@@ -110,14 +110,18 @@ describe("RootStore with a budget", () => {
 
   test("refuses to grow when everything is in use", async () => {
     scenario = await setupRootStore({
-      budget: { ...unlimited, maximumBytes: 5_000 },
+      budget: { ...unlimited, maximumBytes: 15_000 },
     });
     await scenario.store.settled();
     await scenario.acquire(a);
     await expect(scenario.acquire(b)).rejects.toMatchObject({
       code: Code.ResourceExhausted,
-      message:
+      message: expect.stringContaining(
         "Image store has no room: all roots are in use, and their content is over the configured bytes",
+      ),
+    });
+    expect(scenario.store.statistics()).toMatchObject({
+      ...{ roots: 1, bytes: 10_000 },
     });
   });
 

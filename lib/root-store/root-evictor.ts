@@ -10,6 +10,8 @@ export type EvictionReason = "bytes" | "inodes" | "freeSpace" | "diskFull";
 
 /** What was evicted, out of sight at once. */
 export interface Eviction {
+  /** Settles when its content counts no more; never rejects. */
+  readonly collected: Promise<void>;
   /** Settles when its space is free; never rejects. */
   readonly freed: Promise<void>;
 }
@@ -111,14 +113,20 @@ export class RootEvictor {
     }
   }
 
-  async #remove(path: string, diffIds: readonly string[]): Promise<void> {
+  async #remove(
+    path: string,
+    diffIds: readonly string[],
+  ): Promise<readonly string[]> {
     await this.#parts.janitor.run({ kind: "remove", paths: [path] });
     const { index } = this.#parts;
-    await this.#collect(diffIds.filter((diffId) => !index.uses(diffId)));
+    return this.#collect(diffIds.filter((diffId) => !index.uses(diffId)));
   }
 
-  /** Removes layers that nobody holds, and their files that nobody links to. */
-  async #collect(diffIds: readonly string[]): Promise<void> {
+  /**
+   * Moves layers that nobody holds, and their files that nobody links to, into
+   * the trash. Gives the paths that have to be removed.
+   */
+  async #collect(diffIds: readonly string[]): Promise<readonly string[]> {
     const { layers, trash, usage, layout } = this.#parts;
     const folders: string[] = [];
     for (const diffId of diffIds) {
@@ -129,14 +137,17 @@ export class RootEvictor {
       const job = { kind: "collect", diffId, record, trash: folder } as const;
       usage.remove((await this.#parts.janitor.run(job)).collected);
     }
-    if (folders.length === 0) return;
-    await trash.empty(folders);
+    return folders;
   }
 
-  #inBackground(work: Promise<void>): Eviction {
-    const freed = work.catch(this.#events.onError);
+  #inBackground(collecting: Promise<readonly string[]>): Eviction {
+    const emptying = collecting.then(async (folders) => {
+      if (folders.length > 0) await this.#parts.trash.empty(folders);
+    });
+    const freed = emptying.catch(this.#events.onError);
     this.#background.add(freed);
     void freed.then(() => this.#background.delete(freed));
-    return { freed };
+    const done = () => {}; // its failure is reported above
+    return { collected: collecting.then(done, done), freed };
   }
 }

@@ -3,9 +3,11 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,6 +19,7 @@ import type {
   ImageNode,
   ImageTree,
 } from "../image-tree/index.js";
+import { Code } from "../status/index.js";
 import { RootFileWriter } from "./root-file-writer.js";
 import { contentPath, storeLayout, trashName } from "./store-layout.js";
 
@@ -58,6 +61,7 @@ function write(children: Record<string, ImageNode>): RootFileWriter {
     layout: storeLayout(folder),
     tmp: join(folder, "tmp"),
     owner: undefined,
+    allowance: { take: () => {}, giveBack: () => {} }, // no limit
   });
   writer.write(treeOf(directory(children)), join(folder, "root"));
   return writer;
@@ -131,6 +135,47 @@ describe("RootFileWriter", () => {
     const lacking = { ...file, mtimeSeconds: 8 };
     const writer = write({ a: file, b: lacking });
     expect(writer.missing).toEqual([lacking]);
+  });
+
+  test("RootFileWriter keeps the holes of files that it has to copy", () => {
+    const path = storeContent();
+    truncateSync(path, 2 ** 30);
+    const whole = { ...file, sizeBytes: 2 ** 30 };
+    write({ a: whole, b: whole });
+    const copy = lstatSync(join(folder, "root/b"));
+    expect(copy.ino).not.toBe(lstatSync(path).ino);
+    expect(copy.size).toBe(2 ** 30);
+    expect(copy.blocks * 512).toBeLessThan(2 ** 20);
+    expect(copy.mode).toBe(lstatSync(path).mode);
+  });
+
+  test("RootFileWriter takes variants back that have no use", () => {
+    storeContent();
+    write({ a: file, b: file, c: file }).discardVariants();
+    expect(readdirSync(join(folder, "files/aa"))).toEqual([
+      contentPath(file).slice(3),
+    ]);
+  });
+
+  test("RootFileWriter refuses a path that would not fit beneath the store", () => {
+    const room = 4095 - 128 - join(folder, "tmp").length;
+    const deep = (bytes: number): Record<string, ImageNode> => {
+      const name = "d".repeat(Math.min(bytes, 100));
+      const rest = bytes - name.length - 1;
+      return {
+        [name]: directory(rest > 0 ? deep(rest) : {}),
+      };
+    };
+    expect(() => write(deep(room + 1))).toThrow(
+      expect.objectContaining({
+        code: Code.InvalidArgument,
+        message: expect.stringMatching(
+          `^Path of entry "(d{100}/)+d*"… must have at most ${room} bytes, so that it fits beneath the image store: current value has ${room + 1}$`,
+        ),
+      }),
+    );
+    rmSync(join(folder, "root"), { recursive: true });
+    write(deep(room));
   });
 
   test("RootFileWriter sets times of directories, and links of any bytes", () => {

@@ -1,12 +1,11 @@
 import {
   chownSync,
-  constants,
-  copyFileSync,
   lchownSync,
   linkSync,
   mkdirSync,
   readdirSync,
   renameSync,
+  rmSync,
   symlinkSync,
   utimesSync,
 } from "node:fs";
@@ -17,9 +16,11 @@ import type {
   ImageNode,
   ImageTree,
 } from "../image-tree/index.js";
-import { errno } from "../status/index.js";
-import type { StoredContent } from "./content-file-sink.js";
+import { Code, errno, StatusError } from "../status/index.js";
+import { quoteBytes } from "../tar/index.js";
+import { copySparsely } from "./copy-sparsely.js";
 import { type DiskPath, diskBytes, entryPath } from "./disk-path.js";
+import type { SpaceAllowance, StoredContent } from "./space-allowance.js";
 import {
   contentPath,
   directoryMode,
@@ -30,6 +31,15 @@ import {
 } from "./store-layout.js";
 import { VariantCounter } from "./variant-counter.js";
 
+/** Longest path that the kernel takes (PATH_MAX less its NUL). */
+const maximumPathBytes = 4095;
+
+/**
+ * For what may lie between `tmp/` and the names of an image:
+ * "/leftovers-<uuid>/<64 digits>/rootfs/".
+ */
+const tmpReserve = 128;
+
 /** Where a root is written, and from what. */
 export interface RootFileWriterOptions {
   readonly layout: StoreLayout;
@@ -37,19 +47,23 @@ export interface RootFileWriterOptions {
   readonly tmp: string;
   /** Owner of all entries; undefined where that is the process itself. */
   readonly owner: StoreOwner | undefined;
+  /** Asked before a variant is made. */
+  readonly allowance: SpaceAllowance;
 }
 
 /**
  * Writes a finished image tree to disk: directories, symbolic links, and hard
  * links into the content store. Nothing of an image is ever followed: every
  * parent is a directory that the writer itself made. Synchronous; errors are
- * those of Node.
+ * those of Node and of the allowance, and InvalidArgument for a path that is
+ * too long for the disk.
  */
 export class RootFileWriter {
   /** Files that the store turned out to lack; the root is not usable then. */
   readonly missing: FileNode[] = [];
   /** Variants that had to be made. */
   readonly stored: StoredContent = { bytes: 0, inodes: 0 };
+  readonly #made: string[] = [];
   readonly #options: RootFileWriterOptions;
   readonly #variants = new VariantCounter();
   /** By link group: the variant that its paths share. */
@@ -71,12 +85,33 @@ export class RootFileWriter {
     for (const { path, node } of made) {
       for (const [name, child] of node.children) {
         const childPath = entryPath(path, name);
+        this.#checkLength(childPath, directory);
         if (child.type === "directory") make(childPath, child);
         else this.#writeLeaf(childPath, child);
       }
     }
     // Last, since every entry made in a directory changes its time.
     for (const { path, node } of made) this.#finish(path, node);
+  }
+
+  // Here and not by the kernel's ENAMETOOLONG: what can be written must also be
+  // removable, from folders of `tmp/` that are a little further down.
+  #checkLength(path: DiskPath, directory: string): void {
+    const { layout } = this.#options;
+    const room = maximumPathBytes - Buffer.byteLength(layout.tmp) - tmpReserve;
+    const base = Buffer.byteLength(directory) + 1;
+    const bytes = Buffer.byteLength(path) - base; // a text is all ASCII
+    if (bytes <= room) return;
+    const name = Buffer.from(path as string).toString("latin1", base);
+    throw new StatusError(
+      Code.InvalidArgument,
+      `Path of entry ${quoteBytes(name)} must have at most ${room} bytes, so that it fits beneath the image store: current value has ${bytes}`,
+    );
+  }
+
+  /** Takes the variants that were made out of the store: they have no use. */
+  discardVariants(): void {
+    for (const path of this.#made) rmSync(path, { force: true });
   }
 
   #finish(path: DiskPath, node: DirectoryNode): void {
@@ -147,19 +182,18 @@ export class RootFileWriter {
   }
 
   #copy(node: FileNode, variant: number): void {
-    const { layout, tmp, owner } = this.#options;
-    const { files } = layout;
+    const { layout, tmp, owner, allowance } = this.#options;
+    const content = { bytes: node.sizeBytes, inodes: 1 };
     const copy = join(tmp, "variant");
-    copyFileSync(
-      join(files, contentPath(node)),
-      copy,
-      constants.COPYFILE_FICLONE, // shares the blocks where that is possible
-    );
+    const path = join(layout.files, contentPath(node, variant));
+    allowance.take(content);
+    copySparsely(join(layout.files, contentPath(node)), copy);
     if (owner !== undefined) chownSync(copy, owner.uid, owner.gid);
     utimesSync(copy, node.mtimeSeconds, node.mtimeSeconds);
-    renameSync(copy, join(files, contentPath(node, variant)));
-    this.stored.bytes += node.sizeBytes;
-    this.stored.inodes++;
+    renameSync(copy, path);
+    this.#made.push(path);
+    this.stored.bytes += content.bytes;
+    this.stored.inodes += content.inodes;
   }
 }
 

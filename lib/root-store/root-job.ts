@@ -8,6 +8,7 @@ import { encodeRootDescription } from "./root-description.js";
 import { RootFileWriter } from "./root-file-writer.js";
 import type { RootJob, RootJobResult, StoreSettings } from "./store-job.js";
 import { contentPath, layerRecordPath } from "./store-layout.js";
+import { WorkerAllowance } from "./worker-allowance.js";
 
 /** The record of a layer cannot be read. */
 class DamagedRecordError extends Error {
@@ -30,21 +31,32 @@ export function runRootJob(
   settings: StoreSettings,
 ): RootJobResult {
   mkdirSync(job.tmp);
+  const allowance = new WorkerAllowance(job.allowance);
+  const { layout, owner } = settings;
+  const { tmp } = job;
+  const writer = new RootFileWriter({ layout, tmp, owner, allowance });
+  let written = false;
   try {
-    return writeRoot(job, settings);
+    const result = writeRoot(job, settings, writer);
+    written = result.outcome === "written";
+    return result;
   } catch (error) {
     if (!(error instanceof DamagedRecordError)) throw error;
     return { outcome: "incomplete", diffIds: [error.diffId] };
   } finally {
+    allowance.close();
+    if (!written) writer.discardVariants();
     removeTree(job.tmp);
   }
 }
 
-function writeRoot(job: RootJob, settings: StoreSettings): RootJobResult {
+function writeRoot(
+  job: RootJob,
+  settings: StoreSettings,
+  writer: RootFileWriter,
+): RootJobResult {
   const tree = buildImageTree(readRecords(job, settings), job.limits);
   mkdirSync(job.directory, 0o755);
-  const { layout, owner } = settings;
-  const writer = new RootFileWriter({ layout, tmp: job.tmp, owner });
   writer.write(tree, join(job.directory, "rootfs"));
   if (writer.missing.length > 0) {
     const diffIds = layersWith(writer.missing, readRecords(job, settings));

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { type PullProgress, pullLayers } from "../image-pull/index.js";
 import type { ImageTreeLimits } from "../image-tree/index.js";
 import { Code, StatusError } from "../status/index.js";
+import { Allowance } from "./allowance.js";
 import type { RootImage } from "./root-image.js";
 import type { IndexedRoot } from "./root-index.js";
+import type { SpaceReserver } from "./space-allowance.js";
 import type { RootJobResult } from "./store-job.js";
 import { rootPath } from "./store-layout.js";
 import type { StoreParts } from "./store-parts.js";
@@ -26,9 +28,11 @@ const repairs = 2;
 /** Makes one root: layers into the content store, the tree, then the name. */
 export class RootPuller {
   readonly #parts: StoreParts;
+  readonly #room: SpaceReserver;
 
-  constructor(parts: StoreParts) {
+  constructor(parts: StoreParts, room: SpaceReserver) {
     this.#parts = parts;
+    this.#room = room;
   }
 
   /**
@@ -58,11 +62,10 @@ export class RootPuller {
     image: RootImage,
     options: PullOptions,
   ): Promise<IndexedRoot> {
-    const { layout, usage, index, now, sync } = this.#parts;
+    const { layout, index, now, sync } = this.#parts;
     const directory = join(layout.tmp, `${randomUUID()}.root`);
     try {
       const root = await this.#write(directory, image, options);
-      usage.add(root.stored);
       await sync();
       await this.#publish(hex, directory, image);
       return index.add({
@@ -84,7 +87,8 @@ export class RootPuller {
     for (let attempt = 0; ; attempt++) {
       await pullLayers(image.layers, {
         ...options,
-        prepare: (layer, waiter) => this.#parts.layers.prepare(layer, waiter),
+        prepare: (layer, waiter) =>
+          this.#parts.layers.prepare(layer, waiter, this.#room),
       });
       // The files' bytes go to disk while the root is linked; what remains for
       // the sync that counts is little. That one also tells of any failure.
@@ -111,22 +115,29 @@ export class RootPuller {
   ): Promise<RootJobResult> {
     const { pool, layers, layout } = this.#parts;
     const worker = await pool.take(signal, true);
+    const allowance = new Allowance(this.#room);
     let entries = 0;
+    let stored = { bytes: 0, inodes: 0 };
     try {
-      const result = await worker.run({
-        kind: "root",
-        directory,
-        tmp: join(layout.tmp, randomUUID()),
-        layers: image.layers.map(({ diffId }) => ({
-          diffId,
-          record: layers.path(diffId) ?? "",
-        })),
-        limits: treeLimits,
-        description: { reference: image.reference, config: image.config },
-      });
-      if (result.outcome === "written") entries = result.entries;
+      const result = await worker.run(
+        {
+          kind: "root",
+          directory,
+          tmp: join(layout.tmp, randomUUID()),
+          layers: image.layers.map(({ diffId }) => ({
+            diffId,
+            record: layers.path(diffId) ?? "",
+          })),
+          limits: treeLimits,
+          allowance: allowance.end,
+          description: { reference: image.reference, config: image.config },
+        },
+        [allowance.end.port],
+      );
+      if (result.outcome === "written") ({ entries, stored } = result);
       return result;
     } finally {
+      allowance.settle(stored);
       worker.release(entries);
     }
   }

@@ -1,5 +1,7 @@
 import {
+  chmodSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -212,6 +214,26 @@ describe("RootStore.open()", () => {
       code: Code.FailedPrecondition,
       message: `Image store "${scenario.folder}" is in use by another root fetcher`,
     });
+  });
+
+  test("lets no other user of the machine in", async () => {
+    const folders = ["", "files", "layers", "roots", "tmp"];
+    const modes = () =>
+      folders.map((name) => statSync(join(scenario.folder, name)).mode & 0o777);
+    expect(modes()).toEqual([0o750, 0o750, 0o750, 0o750, 0o750]);
+    // As a volume, and as an earlier version of us, would have them.
+    for (const name of folders) chmodSync(join(scenario.folder, name), 0o755);
+    await scenario.reopen();
+    expect(modes()).toEqual([0o755, 0o750, 0o750, 0o750, 0o750]);
+  });
+
+  test("removes what several processes that were killed left", async () => {
+    const older = join(scenario.folder, "tmp/leftovers-1");
+    mkdirSync(join(older, "deep"), { recursive: true });
+    writeFileSync(join(scenario.folder, "tmp/leftover"), "");
+    await scenario.reopen();
+    await scenario.store.settled();
+    expect(entries("tmp")).toEqual([]);
   });
 
   test("removes what was in the making", async () => {

@@ -105,7 +105,6 @@ export class RootStore {
     this.#parts = opened.parts;
     this.#opened = opened;
     this.#slots = new PullSlots(options.maximumPulls ?? defaultMaximumPulls);
-    this.#puller = new RootPuller(opened.parts);
     this.#evictor = new RootEvictor(opened.parts, {
       onEvicted: options.onEvicted ?? (() => {}),
       onError: options.onError,
@@ -114,6 +113,7 @@ export class RootStore {
       budget: options.budget,
       counted: opened.counted,
     });
+    this.#puller = new RootPuller(opened.parts, this.#room);
   }
 
   /**

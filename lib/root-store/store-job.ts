@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ImageTreeLimits } from "../image-tree/index.js";
 import type { LayerDescriptor, LayerLimits } from "../layer/index.js";
-import type { StoredContent } from "./content-file-sink.js";
+import type { AllowanceEnd, StoredContent } from "./space-allowance.js";
 import type { StoreLayout, StoreOwner } from "./store-layout.js";
 
 /** What holds for all jobs of one store. */
@@ -25,6 +25,7 @@ export interface LayerJob {
   readonly trash: string;
   /** Brings the blob's bytes. */
   readonly chunks: MessagePort;
+  readonly allowance: AllowanceEnd;
 }
 
 /** Replays layers and writes the root with its lock and image.json. */
@@ -36,6 +37,7 @@ export interface RootJob {
   readonly directory: string;
   readonly tmp: string;
   readonly limits: ImageTreeLimits;
+  readonly allowance: AllowanceEnd;
   readonly description: RootJobDescription;
 }
 

@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { Code, StatusError } from "../status/index.js";
 import type { EvictionReason, RootEvictor } from "./root-evictor.js";
+import type { SpaceReserver, StoredContent } from "./space-allowance.js";
 import type { StoreParts } from "./store-parts.js";
 
 /** What a store may take of its disk. */
@@ -19,8 +20,17 @@ export interface StoreBudget {
  */
 const patienceMs = 10_000;
 
+/**
+ * Most that is reserved at a time, beyond what is asked for: each reservation
+ * is a question to another thread.
+ */
+const largestGrant: StoredContent = { bytes: 2 ** 23, inodes: 1024 };
+
+/** No reservation takes more of a cap than this part of it. */
+const grantShare = 1 / 200;
+
 /** Keeps a store within its budget by evicting what is unused. */
-export class StoreRoom {
+export class StoreRoom implements SpaceReserver {
   readonly #parts: StoreParts;
   readonly #evictor: RootEvictor;
   readonly #budget: StoreBudget;
@@ -66,11 +76,33 @@ export class StoreRoom {
       await patiently(eviction.freed);
     }
     const reason = await this.#shortage(0);
-    if (reason === undefined) return;
-    throw new StatusError(
-      Code.ResourceExhausted,
-      `Image store has no room: all roots are in use, and ${limitTexts[reason]}`,
-    );
+    if (reason !== undefined) throw overBudget(reason);
+  }
+
+  /**
+   * Reserves room for content that is about to be written, and for some more,
+   * so that not every file has to ask; evicts what is unused to make it. Throws
+   * ResourceExhausted when the store would outgrow its budget, or the disk go
+   * below its floor. What evictions free on the disk is free only after the
+   * pulls under way: the failure's cause is then ENOSPC, as of a full disk.
+   */
+  async reserve(needed: StoredContent): Promise<StoredContent> {
+    for (;;) {
+      const freeBytes = await this.#freeBytes();
+      // Nothing is waited for between the look and the reservation.
+      const reason = this.#exceeded(needed, freeBytes);
+      if (reason === undefined) return this.#grant(needed, freeBytes);
+      if (reason === "freeSpace") throw shortOfSpace();
+      if (!this.#isCounted) await this.#counted.catch(() => {});
+      const eviction = await this.#evictor.evictOldest(reason);
+      if (eviction === undefined) throw overBudget(reason);
+      await eviction.collected;
+    }
+  }
+
+  settle(reserved: StoredContent, stored: StoredContent): void {
+    this.#parts.usage.remove(reserved);
+    this.#parts.usage.add(stored);
   }
 
   /** Goes back within the budget after a pull, without waiting for space. */
@@ -94,16 +126,50 @@ export class StoreRoom {
   }
 
   async #shortage(incoming: number): Promise<EvictionReason | undefined> {
-    const { usage, layout } = this.#parts;
-    const budget = this.#budget;
+    const freeBytes = await this.#freeBytes();
+    const reason = this.#exceeded({ bytes: incoming, inodes: 0 }, freeBytes);
     // A pull does not wait for the count; `trim` makes up for that.
-    if (this.#isCounted) {
-      if (usage.bytes + incoming > budget.maximumBytes) return "bytes";
-      if (this.inodes() > budget.maximumInodes) return "inodes";
-    }
-    const { bavail, bsize } = await statfs(layout.directory);
-    const free = bavail * bsize - incoming;
-    return free < budget.minimumFreeBytes ? "freeSpace" : undefined;
+    return this.#isCounted || reason === "freeSpace" ? reason : undefined;
+  }
+
+  /** The limit that so much more would be beyond; the disk's comes first. */
+  #exceeded(
+    { bytes, inodes }: StoredContent,
+    freeBytes: number,
+  ): EvictionReason | undefined {
+    const { maximumBytes, maximumInodes, minimumFreeBytes } = this.#budget;
+    if (freeBytes - bytes < minimumFreeBytes) return "freeSpace";
+    if (this.#parts.usage.bytes + bytes > maximumBytes) return "bytes";
+    return this.inodes() + inodes > maximumInodes ? "inodes" : undefined;
+  }
+
+  /** Reserves what is needed, and more as far as there is room. */
+  #grant(needed: StoredContent, freeBytes: number): StoredContent {
+    const { usage } = this.#parts;
+    const { maximumBytes, maximumInodes, minimumFreeBytes } = this.#budget;
+    const leftBytes = Math.min(
+      maximumBytes - usage.bytes,
+      freeBytes - minimumFreeBytes,
+    );
+    const more = (most: number, cap: number, left: number) =>
+      Math.min(most, Math.floor(cap * grantShare), left);
+    const granted = {
+      bytes: Math.max(
+        needed.bytes,
+        more(largestGrant.bytes, maximumBytes, leftBytes),
+      ),
+      inodes: Math.max(
+        needed.inodes,
+        more(largestGrant.inodes, maximumInodes, maximumInodes - this.inodes()),
+      ),
+    };
+    usage.add(granted);
+    return granted;
+  }
+
+  async #freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#parts.layout.directory);
+    return bavail * bsize;
   }
 }
 
@@ -113,6 +179,21 @@ const limitTexts: Readonly<Record<EvictionReason, string>> = {
   freeSpace: "the disk has less free space than it must keep",
   diskFull: "the disk is full",
 };
+
+function overBudget(reason: EvictionReason): StatusError {
+  return new StatusError(
+    Code.ResourceExhausted,
+    `Image store has no room: all roots are in use, and ${limitTexts[reason]}`,
+  );
+}
+
+function shortOfSpace(): StatusError {
+  return new StatusError(
+    Code.ResourceExhausted,
+    "Image store has no room for the rest of the image: the disk has less free space than it must keep",
+    { cause: { code: "ENOSPC" } },
+  );
+}
 
 async function patiently(freed: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;

@@ -1,4 +1,4 @@
-import type { StoredContent } from "./content-file-sink.js";
+import type { StoredContent } from "./space-allowance.js";
 
 /**
  * What the content store holds, each inode counted once. Known exactly after

@@ -303,7 +303,8 @@ describe("RootFetcher on a full disk (D07)", () => {
       expect(await acquire(fetcher, other)).toMatch(/^OK /);
       lease.client.close();
       // What the manifest says looks as if it had room enough.
-      const third = await push("third", 7, 0, Buffer.alloc(1_000_000));
+      const compressible = Buffer.alloc(1_000_000, "x");
+      const third = await push("third", 7, 0, compressible);
       expect(await acquire(fetcher, third)).toMatch(/^OK /);
       expect(fetcher.log()).toContain('"reason":"diskFull"');
     });
