@@ -22,6 +22,13 @@ type Named =
   | { readonly kind: "symlink"; readonly node: SymlinkNode }
   | { readonly kind: "directory"; readonly digests: readonly Digest[] };
 
+/** Trees that lie over each other. */
+export interface MergedTrees {
+  readonly root: Digest;
+  /** Directories that none of the trees had; they are in CAS now. */
+  readonly made: readonly Digest[];
+}
+
 interface Merge {
   readonly cas: ContentAddressableStorage;
   readonly context: CasContext;
@@ -40,14 +47,14 @@ export async function mergeTrees(
   cas: ContentAddressableStorage,
   roots: readonly Digest[],
   context: CasContext,
-): Promise<Digest> {
+): Promise<MergedTrees> {
   const merge: Merge = { cas, context, made: new Map() };
   const root = await mergeDirectories(merge, roots, 0);
   // Bottom up is not needed: nobody knows the root before all are there.
-  await Promise.all(
+  const made = await Promise.all(
     [...merge.made.values()].map(({ data }) => cas.write(data, context)),
   );
-  return root;
+  return { root, made };
 }
 
 async function mergeDirectories(
