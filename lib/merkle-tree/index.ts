@@ -1,9 +1,13 @@
 export { checkDirectory, decodeDirectory } from "./decode-directory.js";
+export { diffTrees, type TreeChange } from "./diff-trees.js";
 export { type EncodedDirectory, encodeDirectory } from "./encode-directory.js";
 export { type EncodedTree, encodeTree } from "./encode-tree.js";
 export { resolveInputRootPath } from "./input-root-path.js";
+export { type ListTreeOptions, listTree } from "./list-tree.js";
 export { type MergedTrees, mergeTrees } from "./merge-trees.js";
 export { checkNodeName, compareNames } from "./node-name.js";
+export { resolveTreePath } from "./resolve-tree-path.js";
+export type { TreeNode, TreePath } from "./tree-node.js";
 export {
   defaultTreeLimits,
   readDirectory,
