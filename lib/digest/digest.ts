@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import {
   DigestFunction_Value,
   type Digest as DigestMessage,
@@ -48,10 +48,8 @@ export class Digest {
 
   /** The digest of these bytes. */
   static of(data: Uint8Array): Digest {
-    return new Digest(
-      createHash("sha256").update(data).digest("hex"),
-      data.byteLength,
-    );
+    // In one call: for a Command that is twice as fast as a Hash object.
+    return new Digest(hash("sha256", data, "hex"), data.byteLength);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
+import { withoutChannelz } from "./channelz.js";
 import type { GrpcTls } from "./grpc-server.js";
 
 /**
@@ -19,6 +20,7 @@ export function channelOptions(settings: {
   maxMessageBytes?: number;
 }): ChannelOptions {
   return {
+    ...withoutChannelz,
     "grpc-node.flow_control_window": flowControlWindowBytes,
     "grpc.max_reconnect_backoff_ms": maxReconnectBackoffMs,
     "grpc.initial_reconnect_backoff_ms": 100,

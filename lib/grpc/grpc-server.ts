@@ -11,6 +11,7 @@ import {
   HealthService,
 } from "#proto/grpc/health/v1/health.js";
 import { wrap } from "../status/index.js";
+import { withoutChannelz } from "./channelz.js";
 import { createHealth } from "./health.js";
 import type { ErrorSink } from "./implement.js";
 
@@ -62,6 +63,7 @@ export async function serveGrpc(options: {
       options.maxMessageBytes ?? defaultMaxMessageBytes,
     // A gRPC peer may compress; a bomb is stopped by the limit above.
     "grpc.max_send_message_length": -1,
+    ...withoutChannelz,
   });
   const health = createHealth(options.sink);
   server.addService(HealthService, health.implementation);
