@@ -21,13 +21,16 @@ import {
   implementUnary,
 } from "../grpc/index.js";
 import { Code, StatusError, toStatusError, wrap } from "../status/index.js";
+import { withIdleDeadline } from "./idle-deadline.js";
 
 /** The ByteStream service over any store (REAPI's resource names). */
 export function createByteStreamService(options: {
   cas: ContentAddressableStorage;
+  /** Longest silence of an upload. */
+  uploadIdleMs: number;
   sink: ErrorSink;
 }): GrpcService {
-  const { cas, sink } = options;
+  const { cas, sink, uploadIdleMs } = options;
   return {
     definition: ByteStreamService,
     implementation: {
@@ -37,7 +40,7 @@ export function createByteStreamService(options: {
       ),
       write: implementClientStream(
         (requests: AsyncIterable<WriteRequest>, call: CallContext) =>
-          write(cas, requests, call),
+          write(cas, withIdleDeadline(requests, uploadIdleMs), call),
         sink,
       ),
       queryWriteStatus: implementUnary(

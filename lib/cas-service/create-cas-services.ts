@@ -3,6 +3,7 @@ import type { ErrorSink, GrpcService } from "../grpc/index.js";
 import { createByteStreamService } from "./byte-stream-service.js";
 import { createCapabilitiesService } from "./capabilities-service.js";
 import { createContentAddressableStorageService } from "./content-addressable-storage-service.js";
+import { defaultUploadIdleMs } from "./idle-deadline.js";
 
 /** Batches of this size fit a message of gRPC's default limit. */
 export const defaultMaximumBatchBytes: number = 4 * 2 ** 20 - 65_536;
@@ -19,6 +20,8 @@ export function createCasServices(options: {
   actionCacheUpdates?: boolean;
   /** Said in the capabilities; default: no. */
   execution?: boolean;
+  /** Longest silence of an upload; default: one minute. */
+  uploadIdleMs?: number;
   sink: ErrorSink;
 }): readonly GrpcService[] {
   const { cas, sink } = options;
@@ -32,6 +35,10 @@ export function createCasServices(options: {
       sink,
     }),
     createContentAddressableStorageService({ cas, maximumBatchBytes, sink }),
-    createByteStreamService({ cas, sink }),
+    createByteStreamService({
+      cas,
+      uploadIdleMs: options.uploadIdleMs ?? defaultUploadIdleMs,
+      sink,
+    }),
   ];
 }

@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { connect } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import {
   ByteStreamClient,
@@ -26,6 +29,7 @@ import {
 
 const detail = { typeUrl: "type.test/x", value: Buffer.from("y") };
 let unexpected: unknown[];
+let reading = 0;
 let produced: number;
 let server: GrpcServer;
 let client: ByteStreamClient;
@@ -42,7 +46,7 @@ beforeEach(async () => {
         definition: ByteStreamService,
         implementation: {
           queryWriteStatus: implementUnary(answerQuery, sink),
-          read: implementServerStream(readMany, sink),
+          read: implementServerStream(readMany, sink, { stallTimeoutMs: 300 }),
           write: implementClientStream(countBytes, sink),
         },
       },
@@ -80,9 +84,13 @@ async function answerQuery(
 }
 
 async function* readMany(request: ReadRequest) {
-  for (let i = 0; i < request.readLimit; i++) {
-    produced++;
-    yield { data: Buffer.alloc(65_536) };
+  try {
+    for (let i = 0; i < request.readLimit; i++) {
+      produced++;
+      yield { data: Buffer.alloc(65_536) };
+    }
+  } finally {
+    reading--;
   }
 }
 
@@ -150,6 +158,30 @@ describe("callServerStream()", () => {
     expect(produced - seen).toBeLessThan(200);
     expect(produced).toBeLessThan(2_000);
   });
+});
+
+test("implementServerStream() ends a call whose caller takes nothing", async () => {
+  reading = 1;
+  // grpc-js's client takes what comes; a bare stream that nobody reads does not.
+  const session = connect(`http://${server.address}`);
+  const call = session.request({
+    ":method": "POST",
+    ":path": ByteStreamService.read.path,
+    "content-type": "application/grpc",
+  });
+  const request = { resourceName: "x", readOffset: 0, readLimit: 100 };
+  const message = ByteStreamService.read.requestSerialize(request);
+  const prefix = Buffer.from([0, 0, 0, 0, message.length]);
+  call.end(Buffer.concat([prefix, message]));
+  while (reading > 0) await sleep(20);
+  expect(produced).toBeLessThan(100);
+  const trailers = once(call, "trailers");
+  call.resume();
+  expect((await trailers)[0]).toMatchObject({
+    "grpc-status": String(Code.DeadlineExceeded),
+    "grpc-message": encodeURI("The caller has taken nothing for 300 ms"),
+  });
+  session.destroy();
 });
 
 test("implementClientStream() reads what the client sends", async () => {

@@ -112,16 +112,27 @@ export function implementUnary<Request, Response>(
 }
 
 /**
+ * How long a caller may take none of the messages meant for it, in
+ * milliseconds: far beyond any hiccup of a network. What the handler holds
+ * open, such as a file, is then let go.
+ */
+const defaultStallTimeoutMs = 300_000;
+
+/**
  * A server-streaming handler from an async generator; it is read no faster
- * than the caller takes the messages, and ended when the caller goes.
+ * than the caller takes the messages, and ended when the caller goes, or with
+ * DeadlineExceeded when it takes none for a while.
  */
 export function implementServerStream<Request, Response>(
   handle: (request: Request, context: CallContext) => AsyncIterable<Response>,
   sink: ErrorSink,
+  options: { stallTimeoutMs?: number } = {},
 ): handleServerStreamingCall<Request, Response> {
+  const { stallTimeoutMs = defaultStallTimeoutMs } = options;
   return (call) => {
     const { context, end } = openContext(call);
-    send(handle(call.request, context), call, context.signal)
+    const { signal } = context;
+    send(handle(call.request, context), call, { signal, stallTimeoutMs })
       .then(
         () => call.end(),
         (thrown: unknown) =>
@@ -134,22 +145,40 @@ export function implementServerStream<Request, Response>(
 async function send<Request, Response>(
   messages: AsyncIterable<Response>,
   call: ServerWritableStream<Request, Response>,
-  signal: AbortSignal,
+  wait: { signal: AbortSignal; stallTimeoutMs: number },
 ): Promise<void> {
   for await (const message of messages) {
-    if (signal.aborted) return;
-    if (!call.write(message)) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          call.off("drain", done);
-          signal.removeEventListener("abort", done);
-          resolve();
-        };
-        call.on("drain", done);
-        signal.addEventListener("abort", done);
-      });
-    }
+    if (wait.signal.aborted) return;
+    if (!call.write(message)) await drained(call, wait);
   }
+}
+
+/** Waits until the caller takes more, or is gone. */
+function drained<Request, Response>(
+  call: ServerWritableStream<Request, Response>,
+  { signal, stallTimeoutMs }: { signal: AbortSignal; stallTimeoutMs: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = () => {
+      clearTimeout(timer);
+      call.off("drain", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(() => {
+      reject(stalled(stallTimeoutMs)); // first: done() would resolve
+      done();
+    }, stallTimeoutMs);
+    call.on("drain", done);
+    signal.addEventListener("abort", done);
+  });
+}
+
+function stalled(stallTimeoutMs: number): StatusError {
+  return new StatusError(
+    Code.DeadlineExceeded,
+    `The caller has taken nothing for ${stallTimeoutMs} ms`,
+  );
 }
 
 /**

@@ -35,6 +35,8 @@ export const engineConfigurationSchema = z.strictObject({
       maximumSize: sizeBytes().default(20 * 2 ** 30),
       /** Small blobs kept in memory as well. */
       memorySize: sizeBytes().default(64 * 2 ** 20),
+      /** An upload that brings nothing for so long is given up. */
+      uploadIdle: durationMs().default(60_000),
     })
     .prefault({}),
   actionCache: z

@@ -168,6 +168,7 @@ async function serve(
           cas,
           actionCacheUpdates: updates,
           execution: true,
+          uploadIdleMs: configuration.cas.uploadIdle,
           sink,
         }),
         createActionCacheService({ actionCache, cas, updates, sink }),
