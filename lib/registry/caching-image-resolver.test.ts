@@ -37,15 +37,19 @@ function resolved(reference: ImageReference): ResolvedImage {
 
 function setup(options: CachingImageResolverOptions = {}) {
   const asked: string[] = [];
-  const state: { now: number; failure: StatusError | undefined } = {
+  const state = {
     now: 1000,
-    failure: undefined,
+    failure: undefined as StatusError | undefined,
+    isPrivate: false,
   };
   const inner: ImageResolver = {
     resolve: (reference) => {
       asked.push(String(reference));
       return state.failure === undefined
-        ? Promise.resolve(resolved(reference))
+        ? Promise.resolve({
+            ...resolved(reference),
+            isPrivate: state.isPrivate,
+          })
         : Promise.reject(state.failure);
     },
   };
@@ -67,6 +71,23 @@ describe("createCachingImageResolver()", () => {
     const text = `docker://docker.io/library/debian:12@${digest}`;
     expect(await resolve(text)).toBe(first);
     expect(asked).toHaveLength(1);
+  });
+
+  test("createCachingImageResolver() has a private image confirmed after an hour, pinned or not", async () => {
+    const { asked, state, resolve } = setup();
+    state.isPrivate = true;
+    await resolve("debian:12");
+    await resolve(`debian:12@${digest}`);
+    state.now += 3_600_001;
+    state.failure = new StatusError(Code.Unauthenticated, "no more");
+    await expect(resolve(`debian@${digest}`)).rejects.toBe(state.failure);
+    await expect(resolve(`debian:12@${digest}`)).rejects.toBe(state.failure);
+    state.failure = undefined;
+    await resolve(`debian@${digest}`);
+    await resolve(`debian:12@${digest}`);
+    state.now += 3_599_999;
+    await resolve(`debian@${digest}`);
+    expect(asked).toHaveLength(4);
   });
 
   test("createCachingImageResolver() keeps a tag for a minute, and its digest longer", async () => {

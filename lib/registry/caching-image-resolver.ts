@@ -15,6 +15,11 @@ import type { ImageResolver, ResolvedImage } from "./image-resolver.js";
 export interface CachingImageResolverOptions {
   /** Of a tag, which may move at any time; default 60 s. */
   readonly tagLifetimeMs?: number;
+  /**
+   * Of an image that needed credentials, pinned or not; default 1 h. After
+   * it, the registry is asked whether we may still read it.
+   */
+  readonly privateLifetimeMs?: number;
   /** Of NotFound, PermissionDenied and InvalidArgument; default 10 s. */
   readonly failureLifetimeMs?: number;
   /** Of all answers together, as their manifests state it; default 64 MiB. */
@@ -32,8 +37,9 @@ const baseBytes = 2048;
 const bytesPerLayer = 512;
 
 /**
- * Keeps answers: what a digest means for as long as there is room, what a tag
- * means for a while, failures that do not mend themselves (isCacheable) for a
+ * Keeps answers: what a digest means for as long as there is room, or until a
+ * private image's access has to be confirmed; what a tag means for a while;
+ * failures that do not mend themselves (isCacheable) for a
  * moment, so that a build of a thousand actions with one wrong name does not
  * ask a thousand times. It knows no tenants: whether the caller may use the
  * image has to be decided before.
@@ -43,6 +49,7 @@ export function createCachingImageResolver(
   options: CachingImageResolverOptions = {},
 ): ImageResolver {
   const { tagLifetimeMs = 60_000, failureLifetimeMs = 10_000 } = options;
+  const { privateLifetimeMs = 3_600_000 } = options;
   const answers = new LRUCache<string, Answer>({
     maxSize: options.maximumBytes ?? 64 * 1024 * 1024,
     sizeCalculation: sizeOf,
@@ -51,6 +58,11 @@ export function createCachingImageResolver(
   });
   const keep = (key: string, answer: Answer, lifetimeMs: number) => {
     if (lifetimeMs > 0) answers.set(key, answer, { ttl: lifetimeMs });
+  };
+  const keepPinned = (key: string, image: ResolvedImage) => {
+    if (image.isPrivate === true) keep(key, { image }, privateLifetimeMs);
+    // Without a lifetime, so until the room is needed.
+    else answers.set(key, { image });
   };
   return {
     resolve: async (reference, platform, resolveOptions) => {
@@ -63,10 +75,9 @@ export function createCachingImageResolver(
           platform,
           resolveOptions,
         );
-        if (!isPinned(reference)) keep(key, { image }, tagLifetimeMs);
-        // Without a lifetime, so until the room is needed.
-        answers.set(keyOf(image.reference, platform), { image });
-        if (isPinned(reference)) answers.set(key, { image });
+        if (isPinned(reference)) keepPinned(key, image);
+        else keep(key, { image }, tagLifetimeMs);
+        keepPinned(keyOf(image.reference, platform), image);
         return image;
       } catch (error) {
         const failure = toStatusError(error);

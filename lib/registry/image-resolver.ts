@@ -14,6 +14,8 @@ export interface ResolvedImage {
   readonly manifest: Manifest;
   /** Its diff IDs are as many as the manifest's layers. */
   readonly config: ImageConfig;
+  /** Whether a credential of ours was needed for it; absent: no. */
+  readonly isPrivate?: boolean;
 }
 
 /** What a resolver's call takes. */

@@ -7,6 +7,8 @@ export interface FetchedManifest {
   /** How it was served, for documents that do not name their media type. */
   readonly contentType: string | undefined;
   readonly data: Uint8Array;
+  /** Whether a credential of ours was needed for it; absent: no. */
+  readonly isPrivate?: boolean;
 }
 
 /** What every call of a source takes. */

@@ -145,7 +145,8 @@ export class RegistryClient implements ImageSource {
       async () => {
         const outcome = await this.#attempt(request);
         if (!("value" in outcome)) return outcome;
-        return { value: await readManifest(outcome.value) };
+        const { response, isPrivate } = outcome.value;
+        return { value: { ...(await readManifest(response)), isPrivate } };
       },
       this.#retry,
       signal,
@@ -159,7 +160,7 @@ export class RegistryClient implements ImageSource {
     return fetched;
   }
 
-  #openBlobAt(
+  async #openBlobAt(
     reference: RegistryReference,
     descriptor: Descriptor,
     at: { offset: number; signal: AbortSignal | undefined },
@@ -171,7 +172,9 @@ export class RegistryClient implements ImageSource {
       wanted: isWhole ? [200] : [200, 206, 416],
       signal: at.signal,
     });
-    return retry(() => this.#attempt(request), this.#retry, at.signal);
+    const attempt = () => this.#attempt(request);
+    const { response } = await retry(attempt, this.#retry, at.signal);
+    return response;
   }
 
   #request(

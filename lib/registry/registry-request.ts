@@ -18,6 +18,13 @@ export interface RegistryRequest {
   readonly signal: AbortSignal | undefined;
 }
 
+/** An answer of success. */
+export interface RegistryResponse {
+  readonly response: HttpResponse;
+  /** Whether it was given to a credential of ours. */
+  readonly isPrivate: boolean;
+}
+
 /** What sends registry requests. */
 export interface RegistryRequestOptions {
   readonly transport: HttpTransport;
@@ -32,7 +39,7 @@ export interface RegistryRequestOptions {
 export async function attemptRegistryRequest(
   request: RegistryRequest,
   options: RegistryRequestOptions,
-): Promise<Attempt<HttpResponse>> {
+): Promise<Attempt<RegistryResponse>> {
   const { endpoint, repository, signal } = request;
   const { transport, authenticator } = options;
   let authorization = authenticator.known(endpoint, repository);
@@ -41,10 +48,13 @@ export async function attemptRegistryRequest(
       endpoint,
       path: `/v2/${repository}/${request.path}`,
       headers: request.headers,
-      authorization,
+      authorization: authorization?.header,
       signal,
     });
-    if (request.wanted.includes(response.status)) return { value: response };
+    if (request.wanted.includes(response.status)) {
+      const isPrivate = authorization?.isPrivate ?? false;
+      return { value: { response, isPrivate } };
+    }
     // A challenge of a host that the registry redirects to is not answered:
     // it would get a credential that is not its own.
     if (response.status !== 401 || !isFromRegistry) {

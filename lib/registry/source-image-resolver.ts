@@ -49,7 +49,10 @@ async function resolveFrom(
   question: Question,
 ): Promise<ResolvedImage> {
   const { reference, platform, options } = question;
-  const { manifestDigest, manifest } = await findManifest(source, question);
+  const { manifestDigest, manifest, isPrivate } = await findManifest(
+    source,
+    question,
+  );
   const pinned = withDigest(reference, manifestDigest);
   const data = await readBlob(
     source.openBlob(pinned, manifest.config, options),
@@ -57,24 +60,29 @@ async function resolveFrom(
   );
   const config = parseImageConfig(data);
   checkConfig(config, manifest, platform);
-  return { reference: pinned, manifestDigest, manifest, config };
+  return { reference: pinned, manifestDigest, manifest, config, isPrivate };
 }
 
 async function findManifest(
   source: ImageSource,
   { reference, platform, options }: Question,
-): Promise<{ manifestDigest: OciDigest; manifest: Manifest }> {
+): Promise<{
+  manifestDigest: OciDigest;
+  manifest: Manifest;
+  isPrivate: boolean;
+}> {
   let next = reference;
   let stated: Descriptor | undefined;
   for (let depth = 0; depth <= maximumIndexDepth; depth += 1) {
-    const { digest, contentType, data } = await source.fetchManifest(
+    const fetched = await source.fetchManifest(
       next,
       options satisfies FetchOptions,
     );
+    const { digest, contentType, data, isPrivate = false } = fetched;
     checkSize(data, stated);
     const document = parseManifestOrIndex(data, contentType);
     if (document.kind === "manifest") {
-      return { manifestDigest: digest, manifest: document };
+      return { manifestDigest: digest, manifest: document, isPrivate };
     }
     stated = chooseIndexEntry(document, platform);
     next = withDigest(reference, stated.digest);

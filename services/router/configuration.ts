@@ -86,6 +86,8 @@ const limits = z.strictObject({
   knownPresentEntries: z.int().positive().default(100_000),
   /** How long a tag's digest is believed, with tags by policy "resolve". */
   tagLifetime: durationMs().default(60_000),
+  /** How long an image that needs credentials is used until asked for again. */
+  privateImageLifetime: durationMs().default(3_600_000),
   /** How long a missing or refused image is not asked for again. */
   imageFailureLifetime: durationMs().default(10_000),
   concurrentRoutes: z.int().positive().default(10_000),

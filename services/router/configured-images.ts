@@ -28,6 +28,7 @@ export function createConfiguredImages(
     createDeduplicatingImageResolver(createSourceImageResolver(source)),
     {
       tagLifetimeMs: limits.tagLifetime,
+      privateLifetimeMs: limits.privateImageLifetime,
       failureLifetimeMs: limits.imageFailureLifetime,
     },
   );

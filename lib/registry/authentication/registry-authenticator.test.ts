@@ -158,8 +158,10 @@ describe("RegistryClient with Basic", () => {
     });
     cleanups.push(() => parts.stop());
     const { client, reference, pulls } = parts;
-    await client.fetchManifest(reference("priv-bob"));
-    await client.fetchManifest(reference("priv-bob"));
+    for (let times = 0; times < 2; times++) {
+      const fetched = await client.fetchManifest(reference("priv-bob"));
+      expect(fetched.isPrivate).toBe(true);
+    }
     const sent = await pulls(/priv-bob/);
     expect(sent.map(({ headers }) => "authorization" in headers)).toEqual([
       false,
@@ -175,8 +177,10 @@ describe("RegistryClient with Basic", () => {
 describe("RegistryClient with Bearer", () => {
   test("RegistryClient gets one token for a repository, without credentials", async () => {
     const { fetch, realm, registry, image } = await setupBearer();
-    const { digest } = await fetch();
-    expect(digest).toBe(image.digest);
+    expect(await fetch()).toMatchObject({
+      digest: image.digest,
+      isPrivate: false,
+    });
     await fetch();
     expect(realm.seen).toHaveLength(1);
     const [request] = realm.seen;

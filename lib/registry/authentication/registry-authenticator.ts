@@ -14,8 +14,16 @@ export interface Refusal {
   /** Its WWW-Authenticate header. */
   readonly header: string | undefined;
   /** The authorization that it refused. */
-  readonly refused: string | undefined;
+  readonly refused: Authorization | undefined;
   readonly signal: AbortSignal | undefined;
+}
+
+/** What a request says of who asks. */
+export interface Authorization {
+  /** Value of the Authorization header. */
+  readonly header: string;
+  /** Whether it was made of a credential, and is no anonymous token. */
+  readonly isPrivate: boolean;
 }
 
 /** Repositories in use at one time; each entry is a token of kilobytes. */
@@ -35,8 +43,8 @@ const passwordLifetimeMs = 300_000;
 export class RegistryAuthenticator {
   readonly #transport: HttpTransport;
   readonly #credentials: CredentialStore;
-  readonly #known: LRUCache<string, string>;
-  readonly #requests = new SingleFlight<string>();
+  readonly #known: LRUCache<string, Authorization>;
+  readonly #requests = new SingleFlight<Authorization>();
 
   constructor(options: {
     readonly transport: HttpTransport;
@@ -53,20 +61,25 @@ export class RegistryAuthenticator {
     });
   }
 
-  /** The Authorization header known for a repository, if there is one. */
-  known(endpoint: RegistryEndpoint, repository: string): string | undefined {
+  /** The authorization known for a repository, if there is one. */
+  known(
+    endpoint: RegistryEndpoint,
+    repository: string,
+  ): Authorization | undefined {
     return this.#known.get(keyOf(endpoint, repository));
   }
 
   /**
-   * An Authorization header in answer to a refusal. Throws Unauthenticated
+   * An authorization in answer to a refusal. Throws Unauthenticated
    * when there is none left to try, and what fetchToken throws.
    */
-  async answer(refusal: Refusal): Promise<string> {
+  async answer(refusal: Refusal): Promise<Authorization> {
     const key = keyOf(refusal.endpoint, refusal.repository);
     const known = this.#known.get(key);
     // Somebody else has met the same challenge in the meantime.
-    if (known !== undefined && known !== refusal.refused) return known;
+    if (known !== undefined && known.header !== refusal.refused?.header) {
+      return known;
+    }
     this.#known.delete(key);
     return this.#requests.run(
       key,
@@ -75,7 +88,7 @@ export class RegistryAuthenticator {
     );
   }
 
-  async #authorize(key: string, refusal: Refusal): Promise<string> {
+  async #authorize(key: string, refusal: Refusal): Promise<Authorization> {
     const { endpoint, signal } = refusal;
     const challenges = parseChallenges(refusal.header ?? "");
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
@@ -92,8 +105,9 @@ export class RegistryAuthenticator {
       signal === undefined ? {} : { signal },
     );
     if (credential?.kind !== "password") throw noCredentialFor(endpoint);
-    const authorization = basicAuthorization(credential);
-    if (authorization === refusal.refused) throw refusedBy(endpoint);
+    const header = basicAuthorization(credential);
+    if (header === refusal.refused?.header) throw refusedBy(endpoint);
+    const authorization = { header, isPrivate: true };
     this.#known.set(key, authorization, { ttl: passwordLifetimeMs });
     return authorization;
   }
@@ -102,20 +116,24 @@ export class RegistryAuthenticator {
     key: string,
     refusal: Refusal,
     challenge: Challenge,
-  ): Promise<string> {
+  ): Promise<Authorization> {
     const { endpoint, signal } = refusal;
+    const credential = await this.#credentials.find(
+      endpoint.registry,
+      signal === undefined ? {} : { signal },
+    );
     const token = await fetchToken(this.#transport, {
       endpoint,
       realm: challenge.parameters.get("realm") ?? "",
       service: challenge.parameters.get("service"),
       scope: scopeOf(challenge, refusal.repository),
-      credential: await this.#credentials.find(
-        endpoint.registry,
-        signal === undefined ? {} : { signal },
-      ),
+      credential,
       signal,
     });
-    const authorization = `Bearer ${token.token}`;
+    const authorization = {
+      header: `Bearer ${token.token}`,
+      isPrivate: credential !== undefined,
+    };
     const ttl = Math.max(1, token.lifetimeMs - expiryMarginMs);
     this.#known.set(key, authorization, { ttl });
     return authorization;
