@@ -389,10 +389,9 @@ fn upper_on_disk_is_removed_however_deep_the_action_made_it() {
         support::own(&upper, owner);
         machine.config = format!("upper = \"{}\"", upper.display());
         // 3,000 levels: more than a process has descriptors, in pieces that are no longer than a path.
-        let script = "mkdir /a; cd /a; for p in 1 2 3; do mkdir top$p; cd top$p; i=0; \
-                      while [ $i -lt 1000 ]; do mkdir d; cd d; i=$((i+1)); done; \
-                      touch moved-1; cd /a; mv top$p /tmp/$p; done; d=$(yes d | head -n 1000 | tr '\\n' /); \
-                      cd /tmp/2/$d; mv /tmp/3 .; cd /tmp/1/$d; mv /tmp/2 .; chmod 000 2; echo done";
+        let script = "d=$(yes d | head -n 1000 | tr '\\n' /); mkdir /a; \
+                      for p in 1 2 3; do mkdir -p /a/$p/$d; touch /a/$p/moved-1; done; \
+                      cd /a/2/$d; mv /a/3 .; cd /a/1/$d; mv /a/2 .; chmod 000 2; echo done";
         assert_eq!(machine.shell(&[], script), prints("done\n"), "{start:?}");
         assert_eq!(fs::read_dir(&upper).unwrap().count(), 0, "{start:?}");
     }
