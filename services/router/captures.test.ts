@@ -144,6 +144,9 @@ describe("the router replaying captures", () => {
       arguments: [
         "/berth/berth-exec",
         `--image=${registry.host}/tool@${image.digest}`,
+        ...(given.outputDirectories ?? []).map(
+          (path) => `--make-directory=${path}`,
+        ),
         "--network=host",
         ...(mnemonic === "TestRunner"
           ? [

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Mode;
+use rustix::fs::{Mode, open};
 use rustix::io::Errno;
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, chdir, getrlimit, set_dumpable_behavior, setrlimit, setsid,
@@ -18,10 +18,12 @@ use rustix::thread::{
     set_no_new_privs,
 };
 
-use crate::config::{Network, Plan};
+use crate::command_line::Plan;
+use crate::config::Network;
 use crate::error::{During, Error, Result, plain};
-use crate::sandbox::{HOSTNAME, write_file};
+use crate::sandbox::{DIRECTORY, HOSTNAME, write_file};
 use crate::sys;
+use crate::upper;
 
 /// What root of an image needs to install packages, over the ids of the configured range only.
 const KEPT_WITH_ID_RANGE: CapabilitySet = CapabilitySet::CHOWN
@@ -42,7 +44,7 @@ pub struct Hold<'a> {
 
 /// The action's part: gives up everything that the init still had. All of it that needs no finished
 /// sandbox is done while the init makes one.
-pub fn enter(plan: &Plan, hold: &Hold<'_>, here: &Path, mask: Mode) -> Result<()> {
+pub fn enter(plan: &Plan, hold: &Hold<'_>, input_root: &Path, mask: Mode) -> Result<()> {
     // Others wait for the ends of some, and most are the init's alone.
     sys::close_others(&mut [hold.proc, hold.socket, hold.gate].map(|fd| fd.as_raw_fd()));
     let kept = match plan.config.sub_uids {
@@ -89,12 +91,37 @@ pub fn enter(plan: &Plan, hold: &Hold<'_>, here: &Path, mask: Mode) -> Result<()
     if rustix::io::read(hold.gate, &mut [0_u8; 1]) != Ok(1) {
         sys::exit_at_once(125);
     }
-    chdir(here).during("chdir", here)?;
+    let here = input_root.join(&plan.working_directory);
+    chdir(&here).during("chdir", &here)?;
     let inheritable = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable })
         .during("capset", "")?;
+    make_directories(plan, input_root)?;
     sys::reset_signals();
     sys::close_range(3, i32::MAX);
+    Ok(())
+}
+
+/// Makes the directories that a client expects to be there, as the action would.
+fn make_directories(plan: &Plan, input_root: &Path) -> Result<()> {
+    if plan.made_directories.is_empty() {
+        return Ok(());
+    }
+    let root = open(input_root, DIRECTORY, Mode::empty()).during("open", input_root)?;
+    for path in &plan.made_directories {
+        match upper::make_directories(&root, path, Mode::from_raw_mode(0o777)) {
+            Err((prefix, error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO))) => {
+                return Err(error).during("mkdir", prefix);
+            }
+            Err((prefix, error)) => {
+                let reason = plain(&error.into());
+                return Err(Error::Usage(format!(
+                    "the directory {path:?} cannot be made: {prefix:?}: {reason}"
+                )));
+            }
+            Ok(()) => {}
+        }
+    }
     Ok(())
 }
 

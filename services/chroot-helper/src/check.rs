@@ -13,7 +13,8 @@ use rustix::process::{WaitOptions, fchdir, geteuid, waitpid};
 use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::action;
-use crate::config::{Config, Plan, Proc};
+use crate::command_line::Plan;
+use crate::config::{Config, Proc};
 use crate::error::{During, Result};
 use crate::mount::{attach, mount_new, mount_overlay};
 use crate::process::{self, Identity};

@@ -3,6 +3,7 @@
 
 mod action;
 mod check;
+mod command_line;
 mod config;
 mod error;
 mod lease;
@@ -21,7 +22,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags, flock, openat2, syn
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 
-use config::{Command, Plan};
+use command_line::{Command, Plan};
 use error::{During, Error, Result};
 
 const HELP: &str = "\
@@ -32,6 +33,7 @@ berth-exec [--config=FILE] (--image=REFERENCE | --sandbox) [OPTION…] -- PROGRA
   --working-directory=PATH  what to strip from the current directory to get the input root
   --network=host|none       the machine's network, or a loopback only
   --user=build|root|UID[:GID]
+  --make-directory=PATH     made before the program starts, relative to the current directory; may be repeated
   --infrastructure-failure-file=PATH
                             touched, relative to the current directory, when the machine is at fault
 berth-exec --check [--config=FILE] [--json]     what this machine permits, and what to change
@@ -44,7 +46,7 @@ Exit status: the program's own; 128+n: killed by signal n; 125: berth-exec faile
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1).collect();
-    let outcome = config::parse(arguments).and_then(perform);
+    let outcome = command_line::parse(arguments).and_then(perform);
     ExitCode::from(outcome.unwrap_or_else(|error| {
         complain(&error);
         error.status()

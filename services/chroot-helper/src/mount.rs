@@ -13,7 +13,8 @@ use rustix::mount::{
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
-use crate::config::{Plan, Proc};
+use crate::command_line::Plan;
+use crate::config::Proc;
 use crate::error::{During, Result};
 use crate::sandbox::{DIRECTORY, InputRoot, WITHIN, write_file};
 use crate::sys;

@@ -20,7 +20,8 @@ use rustix::process::{
 };
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use crate::config::{Config, IdRange, Plan, Proc};
+use crate::command_line::Plan;
+use crate::config::{Config, IdRange, Proc};
 use crate::error::{During, Error, Result};
 use crate::sandbox::{InputRoot, write_file};
 use crate::sys::{self, Holder, Signals};

@@ -15,7 +15,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{fchdir, getppid, pivot_root, set_child_subreaper, umask};
 
 use crate::action::{self, Hold};
-use crate::config::{Plan, Proc, Source};
+use crate::command_line::{Plan, Source};
+use crate::config::Proc;
 use crate::error::{During, Error, Result};
 use crate::lease::{self, Lease};
 use crate::mount::{self, attach, clone_tree};
@@ -133,10 +134,9 @@ fn make(
     process::become_sandbox_user(plan, identity, socket)?;
     let mask = umask(Mode::empty());
 
-    let here = input_root.path.join(&plan.working_directory);
     let (gate, opener) = pipe_with(PipeFlags::CLOEXEC).during("pipe", "")?;
     let hold = Hold { proc: &proc, socket, gate: &gate };
-    let mut action = || match action::enter(plan, &hold, &here, mask) {
+    let mut action = || match action::enter(plan, &hold, &input_root.path, mask) {
         Ok(()) => {
             let error = action::exec(plan);
             // The action's own fault: said on its own stderr, with its own status.

@@ -14,7 +14,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
-use crate::config::{Plan, Source};
+use crate::command_line::{Plan, Source};
 use crate::error::{During, Result};
 use crate::mount::{NO_SETUID, READ_ONLY, attach, attach_to, clone_tree};
 use crate::sandbox::{DIRECTORY, InputRoot, WITHIN};

@@ -9,7 +9,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, openat2, statat};
 use rustix::io::Errno;
 
-use crate::config::{Network, Plan};
+use crate::command_line::Plan;
+use crate::config::Network;
 use crate::error::{During, Error, Result};
 use crate::sandbox::{DIRECTORY, HOSTNAME, InputRoot, WITHIN};
 
@@ -86,25 +87,35 @@ fn make_path(base: &OwnedFd, image: &OwnedFd, path: &Path) -> Result<()> {
 
 /// Provides a directory in the finished root, through links of the image but never out of it.
 pub fn make_within(root: &OwnedFd, path: &Path) -> Result<()> {
-    let path = relative(path);
+    make_directories(root, &relative(path), Mode::from_raw_mode(0o755))
+        .map_err(|(prefix, _)| layout(&prefix, "is not a directory"))
+}
+
+/// Makes what is missing of a relative path, through links within `root` but never out of it. Tells
+/// the component that cannot be had, and why.
+pub fn make_directories(
+    root: &OwnedFd,
+    path: &Path,
+    mode: Mode,
+) -> std::result::Result<(), (PathBuf, Errno)> {
     // The usual case: it is there.
-    if openat2(root, &path, DIRECTORY, Mode::empty(), WITHIN).is_ok() {
+    if openat2(root, path, DIRECTORY, Mode::empty(), WITHIN).is_ok() {
         return Ok(());
     }
     let mut prefix = PathBuf::new();
-    let mut parent = openat(root, ".", DIRECTORY, Mode::empty()).during("open", "root")?;
+    let here = openat(root, ".", DIRECTORY, Mode::empty());
+    let mut parent = here.map_err(|error| (prefix.clone(), error))?;
     for component in path.components() {
         prefix.push(component);
         let find = || openat2(root, &prefix, DIRECTORY, Mode::empty(), WITHIN);
         parent = match find() {
             // What a link leads to may be missing as well, and is not made: then there is a name already.
             Err(Errno::NOENT) => {
-                mkdirat(&parent, component.as_os_str(), Mode::from_raw_mode(0o755))
-                    .and_then(|()| find())
+                mkdirat(&parent, component.as_os_str(), mode).and_then(|()| find())
             }
             other => other,
         }
-        .map_err(|_| layout(&prefix, "is not a directory"))?;
+        .map_err(|error| (prefix.clone(), error))?;
     }
     Ok(())
 }
