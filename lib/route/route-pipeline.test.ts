@@ -163,6 +163,11 @@ describe("route()", () => {
       outputPaths: ["", "a/file", "b/file", "b/tree", "b/tree/inner"],
       outputFiles: [],
       outputDirectories: [],
+      // Such a client makes no directory itself and expects them to be there.
+      arguments: expect.arrayContaining([
+        "--make-directory=b/tree",
+        "--make-directory=b/tree/inner",
+      ]),
     });
   });
 
@@ -174,12 +179,16 @@ describe("route()", () => {
         workingDirectory: "w",
         outputPaths: ["z", "a/b", "./z", "../up"],
         outputFiles: ["old"],
+        outputDirectories: ["older"],
       },
       { "container-image": imageReference },
     );
     expect(commandOf(await route(action))).toMatchObject({
       outputPaths: ["../up", "a/b", "z"],
       outputFiles: [],
+      arguments: expect.not.arrayContaining([
+        expect.stringContaining("--make-directory"),
+      ]),
     });
   });
 

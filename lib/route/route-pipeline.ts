@@ -74,7 +74,7 @@ export function createRoutePipeline(
     checkImagePolicy(settings.checkImage),
     resolveImage({ ...settings, imageProperty, images: parts.images }),
     loadCommand,
-    rewriteCommand(normalisePaths),
+    normalisePaths,
     rewriteCommand(mergeImageEnvironment),
     rewriteCommand(wrapArguments(settings.helper)),
   ];
@@ -127,6 +127,7 @@ function open(
       return loaded;
     },
     command: undefined,
+    madeDirectories: [],
     asked: undefined,
     place: { kind: "undecided" },
     network: undefined,

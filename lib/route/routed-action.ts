@@ -38,6 +38,8 @@ export interface RoutedAction {
   loadCommand(): Promise<Command>;
   /** The rewritten Command; undefined as long as nothing is rewritten. */
   readonly command: Command | undefined;
+  /** Output directories that the helper makes before the program starts. */
+  readonly madeDirectories: readonly string[];
   /** The image asked for, before it is resolved. */
   readonly asked: ImageReference | undefined;
   readonly place: Place;

@@ -1,6 +1,6 @@
 // Proves that what Bazel does with actions works when they run in an image:
 // outputs of all kinds, failures with their output, timeouts of tests.
-import { lstatSync, readFileSync, readlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import {
@@ -36,6 +36,24 @@ sh_test(
     srcs = ["hangs.sh"],
     timeout = "short",
 )
+
+load(":tree.bzl", "tree")
+
+tree(name = "tree")
+`;
+
+// The directory is never made by the action: Bazel has it made.
+const treeRule = `
+def _tree(ctx):
+    tree = ctx.actions.declare_directory(ctx.label.name)
+    ctx.actions.run_shell(
+        outputs = [tree],
+        command = "echo leaf > $1/leaf",
+        arguments = [tree.path],
+    )
+    return [DefaultInfo(files = depset([tree]))]
+
+tree = rule(implementation = _tree)
 `;
 
 beforeAll(async () => {
@@ -44,6 +62,7 @@ beforeAll(async () => {
   berth = await startBerth();
   bazel = await createBazelWorkspace({
     BUILD: build,
+    "tree.bzl": treeRule,
     "hangs.sh": "#!/bin/bash\necho before the end\nsleep 600\n",
   });
   flags = [
@@ -68,6 +87,14 @@ test("files, links and executable bits come back to Bazel", async () => {
   expect(readFileSync(join(out, "file"), "utf8")).toBe("text\n");
   expect(readlinkSync(join(out, "link"))).toBe("file");
   expect(lstatSync(join(out, "tool")).mode & 0o111).not.toBe(0);
+}, 120_000);
+
+test("a declared directory is there when its action starts", async () => {
+  const { status, stderr } = await bazel.run("build", "//:tree", ...flags);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.anything() });
+  const tree = join(bazel.folder, "bazel-bin/tree");
+  expect(readdirSync(tree)).toEqual(["leaf"]);
+  expect(readFileSync(join(tree, "leaf"), "utf8")).toBe("leaf\n");
 }, 120_000);
 
 test("a failing action is Bazel's to show, with its output", async () => {

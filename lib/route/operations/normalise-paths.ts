@@ -1,36 +1,49 @@
 import type { Command } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import { Code, StatusError } from "../../status/index.js";
 import { compareUtf8 } from "../compare-utf8.js";
+import type { Operation } from "../operation.js";
 import { quote } from "../quote.js";
 import { normaliseRelativePath } from "../relative-path.js";
 
 /**
  * Brings working directory and output paths into one spelling, and the output
  * fields of clients before REAPI 2.1 into `output_paths`, which is the only
- * one that newer workers read. Throws InvalidArgument for a path that leaves
- * the input root: nesting it anywhere would make it legal.
+ * one that newer workers read. Clients of the older fields expect that a
+ * directory in them is there, as Bazel 4 does for `declare_directory`; it is
+ * remembered for the helper to make. Throws InvalidArgument for a path that
+ * leaves the input root: nesting it anywhere would make it legal.
  */
-export function normalisePaths(command: Command): Command {
+export const normalisePaths: Operation = (routed) => {
+  const { command } = routed;
+  if (command === undefined) return routed;
+  const normalised = normaliseCommand(command);
+  return {
+    ...routed,
+    command: { ...normalised, outputDirectories: [] },
+    madeDirectories: normalised.outputDirectories,
+  };
+};
+
+function normaliseCommand(command: Command): Command {
   const base = normaliseRelativePath(
     command.workingDirectory,
     "Working directory of command",
   );
   const normalise = (path: string) =>
     normaliseRelativePath(path, "Output path of command", base).join("/");
+  // REAPI, Command.output_paths: where it is used, the older fields are
+  // ignored.
+  const isOlder = command.outputPaths.length === 0;
+  const files = isOlder ? command.outputFiles.map(normalise) : [];
+  const directories = isOlder ? command.outputDirectories.map(normalise) : [];
   return {
     ...command,
     workingDirectory: base.join("/"),
-    outputPaths:
-      // REAPI, Command.output_paths: where it is used, the older fields are
-      // ignored.
-      command.outputPaths.length > 0
-        ? sortedUnique(command.outputPaths.map(normalise))
-        : mergeOlderFields(
-            command.outputFiles.map(normalise),
-            command.outputDirectories.map(normalise),
-          ),
+    outputPaths: isOlder
+      ? mergeOlderFields(files, directories)
+      : sortedUnique(command.outputPaths.map(normalise)),
     outputFiles: [],
-    outputDirectories: [],
+    outputDirectories: sortedUnique(directories),
   };
 }
 

@@ -65,6 +65,10 @@ function flagsOf(
   if (command.workingDirectory !== "") {
     flags.push(`--working-directory=${command.workingDirectory}`);
   }
+  for (const directory of routed.madeDirectories) {
+    // The current directory is always there, and has no name as seen from it.
+    if (directory !== "") flags.push(`--make-directory=${directory}`);
+  }
   if (network !== "worker") flags.push(`--network=${network}`);
   if (user !== undefined) flags.push(`--user=${user}`);
   const failureFile = settings.infrastructureFailureFile
