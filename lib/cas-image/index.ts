@@ -17,4 +17,5 @@ export {
   type ImageOrigin,
   type OriginContext,
 } from "./image-origin.js";
+export { createRecordedImageResolver } from "./recorded-image-resolver.js";
 export { createStoredLayerRecords } from "./stored-layer-records.js";

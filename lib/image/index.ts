@@ -26,6 +26,7 @@ export {
   ociDigestOf,
   parseOciDigest,
 } from "./oci-digest.js";
+export { parseImageList } from "./parse-image-list.js";
 export {
   maximumManifestSizeBytes,
   parseManifestOrIndex,

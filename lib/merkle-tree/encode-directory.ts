@@ -24,7 +24,7 @@ export function encodeDirectory(nodes: {
   files?: readonly FileNode[];
   directories?: readonly DirectoryNode[];
   symlinks?: readonly SymlinkNode[];
-  nodeProperties?: NodeProperties;
+  nodeProperties?: NodeProperties | undefined;
 }): EncodedDirectory {
   const directory: Directory = {
     files: sorted(nodes.files),

@@ -1,3 +1,4 @@
+import type { InstanceName } from "../digest/index.js";
 import type {
   ImageConfig,
   ImageReference,
@@ -22,6 +23,8 @@ export interface ResolvedImage {
 export interface ResolveOptions {
   /** Ends the wait; work that others wait for goes on. */
   readonly signal?: AbortSignal;
+  /** For whom; what others know of the image may be used for them alone. */
+  readonly instanceName?: InstanceName;
 }
 
 /**

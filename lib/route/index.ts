@@ -1,9 +1,16 @@
-export { type CommandReader, createCommandReader } from "./command-reader.js";
 export {
-  type CommandWriter,
-  createCommandWriter,
-  type EncodedCommand,
-} from "./command-writer.js";
+  type ActionImage,
+  type ImagePart,
+  nameOfImage,
+} from "./action-image.js";
+export {
+  type BlobWriter,
+  createBlobWriter,
+  type EncodedBlob,
+} from "./blob-writer.js";
+export { type CommandReader, createCommandReader } from "./command-reader.js";
+export { createImageTrees } from "./create-image-trees.js";
+export type { ImageDelivery, ImageTrees } from "./image-delivery.js";
 export {
   createInvocationKeys,
   type InvocationKeyField,

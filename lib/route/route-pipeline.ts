@@ -5,14 +5,19 @@ import {
 import { Digest, type InstanceName } from "../digest/index.js";
 import type { ImageResolver } from "../registry/index.js";
 import { Code, StatusError } from "../status/index.js";
+import type { EncodedBlob } from "./blob-writer.js";
 import type { CommandReader } from "./command-reader.js";
-import type { EncodedCommand } from "./command-writer.js";
 import type { Operation } from "./operation.js";
 import { applyPropertyTable } from "./operations/apply-property-table.js";
 import { checkImagePolicy } from "./operations/check-image-policy.js";
 import { decidePlaceWithoutImage } from "./operations/decide-place-without-image.js";
+import { deliverImage } from "./operations/deliver-image.js";
 import { loadCommand } from "./operations/load-command.js";
 import { mergeImageEnvironment } from "./operations/merge-image-environment.js";
+import {
+  nestInputRoot,
+  nestWorkingDirectory,
+} from "./operations/nest-input-root.js";
 import { normalisePaths } from "./operations/normalise-paths.js";
 import { promoteCommandPlatform } from "./operations/promote-command-platform.js";
 import { readContainerImage } from "./operations/read-container-image.js";
@@ -32,7 +37,9 @@ export interface Route {
   /** What to run: the client's own bytes where nothing had to change. */
   readonly action: Action;
   /** To be stored before the action is given out; undefined: no new one. */
-  readonly command: EncodedCommand | undefined;
+  readonly command: EncodedBlob | undefined;
+  /** Likewise, the new root Directory. */
+  readonly inputRoot: EncodedBlob | undefined;
 }
 
 /** Routes actions of one set of settings. */
@@ -63,7 +70,7 @@ export function createRoutePipeline(
   const [imageProperty = ""] = settings.imageProperties;
   const place: readonly Operation[] = [
     promoteCommandPlatform,
-    readContainerImage(settings.imageProperties),
+    readContainerImage(settings.imageProperties, settings.imageKinds),
     decidePlaceWithoutImage({ policy: settings.noImage, imageProperty }),
   ];
   const rewrite: readonly Operation[] = [
@@ -73,10 +80,13 @@ export function createRoutePipeline(
     }),
     checkImagePolicy(settings.checkImage),
     resolveImage({ ...settings, imageProperty, images: parts.images }),
+    deliverImage(settings.delivery),
+    ...(settings.delivery.mode === "inline" ? [nestInputRoot] : []),
     loadCommand,
     normalisePaths,
     rewriteCommand(mergeImageEnvironment),
     rewriteCommand(wrapArguments(settings.helper)),
+    rewriteCommand(nestWorkingDirectory),
   ];
   return {
     route: async (request, context) => {
@@ -128,8 +138,9 @@ function open(
     },
     command: undefined,
     madeDirectories: [],
-    asked: undefined,
+    asked: [],
     place: { kind: "undecided" },
+    inputRoot: undefined,
     network: undefined,
     user: undefined,
   };
@@ -144,6 +155,7 @@ function close(routed: RoutedAction): Route {
       routed,
       action: isUnchanged ? action : { ...action, platform },
       command: undefined,
+      inputRoot: undefined,
     };
   }
   const data = Command.encode({
@@ -156,5 +168,6 @@ function close(routed: RoutedAction): Route {
     routed,
     action: { ...action, platform, commandDigest: digest.toProto() },
     command: { digest, data },
+    inputRoot: routed.inputRoot,
   };
 }

@@ -1,5 +1,6 @@
-import type { Platform } from "../image/index.js";
+import type { ImageReferenceOptions, Platform } from "../image/index.js";
 import { Code, StatusError } from "../status/index.js";
+import type { ImageDelivery } from "./image-delivery.js";
 import type { CheckImage } from "./operations/check-image-policy.js";
 import type { NoImagePolicy } from "./operations/decide-place-without-image.js";
 import type { TagPolicy } from "./operations/resolve-image.js";
@@ -11,6 +12,9 @@ import type { Network } from "./routed-action.js";
 export interface RouteSettings {
   /** Properties that name the image; errors tell of the first. */
   readonly imageProperties: readonly string[];
+  /** What else than an image of a registry may be named. */
+  readonly imageKinds: Pick<ImageReferenceOptions, "allowLayouts" | "allowCas">;
+  readonly delivery: ImageDelivery;
   readonly checkImage: CheckImage;
   readonly tags: TagPolicy;
   /** Where the action does not say. */

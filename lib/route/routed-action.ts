@@ -5,7 +5,8 @@ import type {
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import type { InstanceName } from "../digest/index.js";
 import type { ImageReference } from "../image/index.js";
-import type { ResolvedImage } from "../registry/index.js";
+import type { ActionImage } from "./action-image.js";
+import type { EncodedBlob } from "./blob-writer.js";
 
 /** Whether an action reaches the network, as the helper's flag says it. */
 export type Network = "host" | "none";
@@ -19,7 +20,7 @@ export type Place =
   /** In the worker's own root, behind the helper. */
   | { readonly kind: "sandbox" }
   /** In the root of an image. */
-  | { readonly kind: "image"; readonly image: ResolvedImage };
+  | { readonly kind: "image"; readonly image: ActionImage };
 
 /**
  * An action on its way through the pipeline. Operations never change one;
@@ -40,9 +41,11 @@ export interface RoutedAction {
   readonly command: Command | undefined;
   /** Output directories that the helper makes before the program starts. */
   readonly madeDirectories: readonly string[];
-  /** The image asked for, before it is resolved. */
-  readonly asked: ImageReference | undefined;
+  /** The images asked for, the lowest first, before they are resolved. */
+  readonly asked: readonly ImageReference[];
   readonly place: Place;
+  /** The input root that takes the place of the client's, if one does. */
+  readonly inputRoot: EncodedBlob | undefined;
   /** What the action asked for; undefined where it said nothing. */
   readonly network: Network | undefined;
   /** As the helper's flag: "root" or "uid[:gid]"; undefined: build user. */

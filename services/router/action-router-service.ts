@@ -26,6 +26,7 @@ import {
   StatusError,
   toStatusError,
 } from "../../lib/status/index.js";
+import type { IsRepeated } from "./repeated-actions.js";
 import type { FindInstance } from "./router-instances.js";
 import type { RouteMode, RouterMetrics } from "./router-metrics.js";
 
@@ -34,6 +35,7 @@ export interface ActionRouterOptions {
   readonly findInstance: FindInstance;
   readonly invocationKeys: InvocationKeys;
   readonly metadataRules: readonly MetadataRule[];
+  readonly isRepeated: IsRepeated;
   /** Longest time for one action. */
   readonly routeTimeoutMs: number;
   /** Actions beyond are refused with ResourceExhausted, not queued. */
@@ -56,8 +58,8 @@ export interface ActionRouterParts {
 /**
  * The gRPC face of the router: checks the request, routes, stores the
  * rewritten Command, and forms an answer that the scheduler accepts. The
- * request's metadata is used for the answer's keys and for metadata rules
- * alone.
+ * request's metadata is used for the answer's keys, for metadata rules, and to
+ * recognise a client's second attempt, which changes nothing of the answer.
  */
 export function createActionRouterService(
   options: ActionRouterOptions,
@@ -117,20 +119,22 @@ function checkLoad(inFlight: number, maximum: number): void {
 }
 
 async function routeAndStore(
-  { findInstance }: ActionRouterOptions,
+  { findInstance, isRepeated }: ActionRouterOptions,
   request: RouteActionRequest,
-  context: RouteContext,
+  { signal }: RouteContext,
 ): Promise<Route> {
   const instanceName = parseInstanceName(request.instanceName);
   checkDigestFunction(request.digestFunction);
-  const { pipeline, commands } = findInstance(instanceName);
+  const { pipeline, blobs } = findInstance(instanceName);
+  const isRetry = isRepeated(request);
   const route = await pipeline.route(
     { instanceName, action: request.action },
-    context,
+    { signal, isRetry },
   );
-  if (route.command !== undefined) {
-    await commands.write(route.command, instanceName);
-  }
+  const writes = [route.command, route.inputRoot].flatMap((blob) =>
+    blob === undefined ? [] : [blobs.write(blob, instanceName, isRetry)],
+  );
+  await Promise.all(writes);
   return route;
 }
 
@@ -145,14 +149,15 @@ function answer(
   };
 }
 
-function modeOf({ routed: { place } }: Route): RouteMode {
+function modeOf({ routed: { place }, inputRoot }: Route): RouteMode {
   switch (place.kind) {
     case "worker":
       return "pass";
     case "sandbox":
       return "sandbox";
     case "image":
-      return "bind_mount";
+      if (inputRoot !== undefined) return "inline";
+      return place.image.tree === undefined ? "bind_mount" : "bind_mount_cas";
     case "undecided":
       return "none";
   }

@@ -30,10 +30,30 @@ const instance = z.strictObject({
   prefix: z.string(),
   /** Where its Commands are. */
   cas: z.strictObject({ address, tls: tls.optional() }),
-  /** How the image reaches the worker. */
-  mode: z.literal("bind_mount").default("bind_mount"),
-  /** From where the root fetcher takes it. */
-  source: z.literal("registry").default("registry"),
+  /**
+   * How the image reaches the worker: as a root that its root fetcher makes,
+   * or as the action's input root, for build directories that are virtual.
+   */
+  mode: z.enum(["bind_mount", "inline"]).default("bind_mount"),
+  /** From where the root fetcher takes it; inline it is always CAS. */
+  source: z.enum(["registry", "cas"]).optional(),
+  /** Whether clients may name trees in CAS, `cas://hash/size`. */
+  casTrees: z.boolean().default(false),
+  /** Directories of OCI layouts that clients may name, `oci:/path:tag`. */
+  layouts: z.array(z.string().startsWith("/")).default([]),
+  /**
+   * Where replicas and restarts find what is known of images: the action
+   * cache, by default at the address of CAS, which must take UpdateActionResult
+   * from the router.
+   */
+  imageRecords: z
+    .strictObject({
+      address: address.optional(),
+      tls: tls.optional(),
+      /** File of 32 bytes or more that all routers share, and nobody else. */
+      key: z.string(),
+    })
+    .optional(),
   /** Names of the platform property that names the image. */
   imageProperties: z.array(z.string()).default(["container-image"]),
   /**
@@ -76,6 +96,29 @@ const metadataRule = z.strictObject({
   refuse: z.string().optional(),
 });
 
+const imageImport = z.strictObject({
+  /** Layers that are read at a time, each in a thread. */
+  workers: z.int().positive().default(2),
+  /** Folder for large files on their way to CAS; default: the system's. */
+  spool: z.string().optional(),
+  /**
+   * Larger Directory messages are refused: what CAS and workers take.
+   * Buildbarn's `maximumMessageSizeBytes` is 2 MiB where it is not set.
+   */
+  directorySize: sizeBytes().default(2 * 2 ** 20),
+  /** Memory for what is known of layers. */
+  layerCacheSize: sizeBytes().default(64 * 2 ** 20),
+  /**
+   * How long an image is used without asking CAS whether it still has all of
+   * it: far less than CAS keeps what nobody asks for.
+   */
+  confirmedFor: durationMs().default(600_000),
+  /** How often a client's retry leads to a look into CAS, per image. */
+  repairInterval: durationMs().default(10_000),
+  /** Images that are remembered, 40 bytes for each file of theirs. */
+  images: z.int().positive().default(200),
+});
+
 const limits = z.strictObject({
   /** Larger requests are refused; the scheduler's own limit or more. */
   messageSize: sizeBytes().default(4 * 2 ** 20),
@@ -115,6 +158,8 @@ export const routerConfigurationSchema = z.strictObject({
     .default([...invocationKeyFields]),
   /** What depends on what clients say of themselves: never the Command. */
   metadataRules: z.array(metadataRule).default([]),
+  /** How images are brought into CAS, and kept there. */
+  imageImport: imageImport.prefault({}),
   limits: limits.prefault({}),
 });
 

@@ -4,8 +4,10 @@ import {
   type GrpcCasClients,
   GrpcContentAddressableStorage,
 } from "../../lib/cas/index.js";
+import type { AuthenticatedRecords } from "../../lib/cas-image/index.js";
 import { readConfiguration } from "../../lib/configuration/index.js";
 import { parseInstanceName } from "../../lib/digest/index.js";
+import type { ErrorSink } from "../../lib/grpc/index.js";
 import {
   createImagePolicy,
   parseImageReference,
@@ -15,17 +17,23 @@ import {
 import type { ImageResolver } from "../../lib/registry/index.js";
 import {
   type CheckImage,
+  createBlobWriter,
   createCommandReader,
-  createCommandWriter,
   createRoutePipeline,
+  type ImageDelivery,
   type RouteSettings,
   type TagPolicy,
 } from "../../lib/route/index.js";
-import { wrap } from "../../lib/status/index.js";
+import { Code, StatusError, wrap } from "../../lib/status/index.js";
 import type {
   InstanceConfiguration,
   RouterConfiguration,
 } from "./configuration.js";
+import {
+  createConfiguredImageTrees,
+  createConfiguredRecords,
+} from "./configured-image-trees.js";
+import type { ConfiguredImages } from "./configured-images.js";
 import type { CasProbe } from "./readiness.js";
 import type { RouterInstance } from "./router-instances.js";
 import type { RouterMetrics } from "./router-metrics.js";
@@ -36,8 +44,19 @@ export interface ConfiguredInstances {
   readonly instances: readonly RouterInstance[];
   /** Each CAS once. */
   readonly probes: readonly CasProbe[];
-  /** Ends the connections to CAS. */
-  close(): void;
+  /** Ends imports and the connections to CAS. */
+  close(): Promise<void>;
+}
+
+/** What instances share. */
+interface SharedParts {
+  readonly configuration: RouterConfiguration;
+  readonly images: ConfiguredImages;
+  /** Has a resolver's times observed. */
+  readonly observe: (images: ImageResolver) => ImageResolver;
+  readonly metrics: RouterMetrics;
+  /** Told of failures that no caller waits for. */
+  readonly sink: ErrorSink;
 }
 
 /**
@@ -46,11 +65,12 @@ export interface ConfiguredInstances {
  */
 export async function createConfiguredInstances(
   configuration: RouterConfiguration,
-  parts: { images: ImageResolver; metrics: RouterMetrics },
+  parts: Omit<SharedParts, "configuration">,
 ): Promise<ConfiguredInstances> {
   const clients = new Map<string, GrpcCasClients>();
   const instances: RouterInstance[] = [];
   const probes = new Map<string, CasProbe>();
+  const closers: (() => void | Promise<void>)[] = [];
   for (const instance of configuration.instances) {
     try {
       const key = JSON.stringify(instance.cas);
@@ -59,11 +79,10 @@ export async function createConfiguredInstances(
       const cas = new GrpcContentAddressableStorage(open);
       const prefix = parseInstanceName(instance.prefix);
       if (!probes.has(key)) probes.set(key, { cas, instanceName: prefix });
-      const settings = await routeSettingsOf(instance, configuration);
-      instances.push({
-        prefix,
-        ...createParts(settings, { ...parts, cas, configuration }),
-      });
+      const shared = { ...parts, configuration };
+      const built = await createParts(instance, cas, shared);
+      closers.push(built.close);
+      instances.push({ prefix, ...built });
     } catch (error) {
       throw wrap(error, `Failed to configure instance "${instance.prefix}"`);
     }
@@ -71,40 +90,91 @@ export async function createConfiguredInstances(
   return {
     instances,
     probes: [...probes.values()],
-    close: () => {
+    close: async () => {
+      await Promise.all(closers.map((close) => close()));
       for (const open of clients.values()) open.close();
     },
   };
 }
 
-function createParts(
-  settings: RouteSettings,
-  parts: {
-    cas: GrpcContentAddressableStorage;
-    images: ImageResolver;
-    metrics: RouterMetrics;
-    configuration: RouterConfiguration;
-  },
-): Pick<RouterInstance, "pipeline" | "commands"> {
-  const { cas, images, metrics } = parts;
-  const { limits } = parts.configuration;
+async function createParts(
+  instance: InstanceConfiguration,
+  cas: GrpcContentAddressableStorage,
+  parts: SharedParts,
+): Promise<
+  Pick<RouterInstance, "pipeline" | "blobs"> & { close(): Promise<void> }
+> {
+  const { images, metrics, configuration } = parts;
+  const { limits } = configuration;
+  const recording = await createConfiguredRecords(instance, parts.sink);
+  const records = recording?.records;
+  const delivering = await createDelivery(instance, { ...parts, cas, records });
+  const settings = await routeSettingsOf(instance, configuration);
   return {
-    pipeline: createRoutePipeline(settings, {
-      images,
-      commands: createCommandReader({
-        cas,
-        cacheSizeBytes: limits.commandCacheSize,
-        maximumCommandSizeBytes: limits.commandSize,
-        onLookup: (result) => metrics.countLookup("command", result),
-      }),
-    }),
-    commands: createCommandWriter({
+    pipeline: createRoutePipeline(
+      { ...settings, delivery: delivering.delivery },
+      {
+        images: parts.observe(images.createResolver(records)),
+        commands: createCommandReader({
+          cas,
+          cacheSizeBytes: limits.commandCacheSize,
+          maximumCommandSizeBytes: limits.commandSize,
+          onLookup: (result) => metrics.countLookup("command", result),
+        }),
+      },
+    ),
+    blobs: createBlobWriter({
       cas,
       knownPresentMs: limits.knownPresent,
       maximumKnown: limits.knownPresentEntries,
       onLookup: (result) => metrics.countLookup("known_present", result),
     }),
+    close: async () => {
+      await delivering.close();
+      recording?.close();
+    },
   };
+}
+
+async function createDelivery(
+  instance: InstanceConfiguration,
+  parts: SharedParts & {
+    readonly cas: GrpcContentAddressableStorage;
+    readonly records: AuthenticatedRecords | undefined;
+  },
+): Promise<{ readonly delivery: ImageDelivery; close(): Promise<void> }> {
+  const { mode, casTrees, layouts } = instance;
+  const { source = mode === "inline" ? "cas" : "registry" } = instance;
+  if (mode === "inline" && source !== "cas") {
+    throw refuse('Source of mode "inline" must be "cas"', source);
+  }
+  if (source === "registry") {
+    if (casTrees || layouts.length > 0) {
+      throw refuse(
+        'Trees in CAS and layouts need mode "inline" or source "cas"',
+        source,
+      );
+    }
+    const delivery = { mode: "bind_mount", source: "registry" } as const;
+    return { delivery, close: async () => {} };
+  }
+  const tls = await readTls(instance.cas.tls);
+  const { address } = instance.cas;
+  const { trees, close } = createConfiguredImageTrees({
+    ...parts,
+    source: parts.images.source,
+    address: { address, ...(tls === undefined ? {} : { tls }) },
+  });
+  return mode === "inline"
+    ? { delivery: { mode, trees }, close }
+    : { delivery: { mode, source: "cas", trees }, close };
+}
+
+function refuse(rule: string, current: string): StatusError {
+  return new StatusError(
+    Code.InvalidArgument,
+    `${rule}: current value is "${current}"`,
+  );
 }
 
 async function createClients({
@@ -120,9 +190,13 @@ async function createClients({
 async function routeSettingsOf(
   instance: InstanceConfiguration,
   { registries }: RouterConfiguration,
-): Promise<RouteSettings> {
+): Promise<Omit<RouteSettings, "delivery">> {
   return {
     imageProperties: instance.imageProperties,
+    imageKinds: {
+      allowCas: instance.casTrees,
+      allowLayouts: instance.layouts.length > 0,
+    },
     checkImage: checkImageOf(instance, registries),
     tags: await readTagPolicy(instance.tags),
     defaultPlatform: parsePlatform(instance.defaultPlatform),
@@ -139,15 +213,22 @@ async function routeSettingsOf(
 }
 
 function checkImageOf(
-  { prefix, images }: InstanceConfiguration,
+  { prefix, images, layouts, casTrees }: InstanceConfiguration,
   registries: RouterConfiguration["registries"],
 ): CheckImage {
-  if (images === "any") return () => {};
   const listed = Object.keys(registries).map((host) => `${host}/**`);
   const policy = createImagePolicy([
-    { instanceNamePrefix: prefix, images: images ?? ["**", ...listed] },
+    {
+      instanceNamePrefix: prefix,
+      images: images === "any" ? [] : (images ?? ["**", ...listed]),
+      layoutDirectories: layouts,
+      allowCas: casTrees,
+    },
   ]);
-  return (reference, instanceName) => policy.check(instanceName, reference);
+  return (reference, instanceName) => {
+    if (images === "any" && reference.kind === "registry") return;
+    policy.check(instanceName, reference);
+  };
 }
 
 /** Keys are read as references, so that any spelling of a tag pins it. */

@@ -16,11 +16,10 @@ export function resultOf(code: Code): ResultLabel {
   return isInfrastructureError(code) ? "failed" : "refused";
 }
 
-/** A resolver whose times are observed, what it keeps included. */
-export function createMetricsImageResolver(
-  images: ImageResolver,
+/** Has the times of resolvers observed, what they keep included. */
+export function createImageResolverMetrics(
   registry: Registry,
-): ImageResolver {
+): (images: ImageResolver) => ImageResolver {
   const seconds = new Histogram({
     name: "berth_router_image_resolve_seconds",
     help: "Time to settle an image's manifest, caches included, by result",
@@ -28,7 +27,7 @@ export function createMetricsImageResolver(
     buckets: [...durationBuckets],
     registers: [registry],
   });
-  return {
+  return (images) => ({
     resolve: async (reference, platform, options) => {
       const start = performance.now();
       let result: ResultLabel = "ok";
@@ -41,5 +40,5 @@ export function createMetricsImageResolver(
         seconds.observe({ result }, (performance.now() - start) / 1000);
       }
     },
-  };
+  });
 }

@@ -276,7 +276,7 @@ describe("the router and a faulty CAS", () => {
         code: Code.PermissionDenied,
       });
       expect(await refusal(other.route({ action }))).toMatch(
-        `PERMISSION_DENIED: Failed to store rewritten command "${written}": `,
+        `PERMISSION_DENIED: Failed to store rewritten blob "${written}": `,
       );
     } finally {
       await other.stop();

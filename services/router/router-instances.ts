@@ -1,12 +1,12 @@
 import type { InstanceName } from "../../lib/digest/index.js";
-import type { CommandWriter, RoutePipeline } from "../../lib/route/index.js";
+import type { BlobWriter, RoutePipeline } from "../../lib/route/index.js";
 import { Code, StatusError } from "../../lib/status/index.js";
 
 /** What serves the instance names beneath one prefix. */
 export interface RouterInstance {
   readonly prefix: InstanceName;
   readonly pipeline: RoutePipeline;
-  readonly commands: CommandWriter;
+  readonly blobs: BlobWriter;
 }
 
 /** Finds the instance of a request. */

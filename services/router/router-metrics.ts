@@ -1,10 +1,17 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { KeeperEvent } from "../../lib/cas-image/index.js";
 import { durationBuckets } from "../../lib/metrics/index.js";
 import { type Code, codeName } from "../../lib/status/index.js";
 import { resultOf } from "./metrics-image-resolver.js";
 
 /** How an action ended up, as a label. */
-export type RouteMode = "pass" | "sandbox" | "bind_mount" | "none";
+export type RouteMode =
+  | "pass"
+  | "sandbox"
+  | "bind_mount"
+  | "bind_mount_cas"
+  | "inline"
+  | "none";
 
 /** What is kept, as a label. */
 export type CacheTier = "command" | "known_present";
@@ -15,6 +22,8 @@ export interface RouterMetrics {
   countRoute(mode: RouteMode, code: Code, seconds: number): void;
   /** Actions that are being routed. */
   readonly inFlight: Gauge;
+  /** Counts what happened to an image that is kept in CAS. */
+  countImage(event: KeeperEvent): void;
   /** Counts a look into a cache. */
   countLookup(tier: CacheTier, result: "hit" | "miss"): void;
 }
@@ -41,7 +50,14 @@ export function createRouterMetrics(registry: Registry): RouterMetrics {
     labelNames: ["tier", "result"],
     registers,
   });
+  const imageEvents = new Counter({
+    name: "berth_router_cas_images_total",
+    help: "Images in CAS: found or imported, confirmed present, repaired",
+    labelNames: ["event"],
+    registers,
+  });
   return {
+    countImage: (event) => imageEvents.inc({ event }),
     countRoute: (mode, code, elapsed) => {
       requests.inc({ mode, result: resultOf(code), code: codeName(code) });
       seconds.observe({ mode }, elapsed);

@@ -12,8 +12,9 @@ import { createActionRouterService } from "./action-router-service.js";
 import type { RouterConfiguration } from "./configuration.js";
 import { createConfiguredImages } from "./configured-images.js";
 import { createConfiguredInstances } from "./configured-instances.js";
-import { createMetricsImageResolver } from "./metrics-image-resolver.js";
+import { createImageResolverMetrics } from "./metrics-image-resolver.js";
 import { type CasProbe, waitUntilReachable } from "./readiness.js";
+import { createRepeatedActions } from "./repeated-actions.js";
 import { createInstanceLookup } from "./router-instances.js";
 import { createRouterMetrics } from "./router-metrics.js";
 import { readTls } from "./tls-files.js";
@@ -90,20 +91,24 @@ async function buildService(
   log: Logger,
 ) {
   const metrics = createRouterMetrics(registry);
-  const { images, close } = createConfiguredImages(configuration);
-  const configured = await createConfiguredInstances(configuration, {
-    images: createMetricsImageResolver(images, registry),
-    metrics,
-  }).catch(async (error: unknown) => {
-    await close();
-    throw error;
-  });
   const sink = (error: unknown) =>
     log.error("Failed to answer", { error: toStatusError(error) });
+  const images = createConfiguredImages(configuration);
+  const configured = await createConfiguredInstances(configuration, {
+    images,
+    observe: createImageResolverMetrics(registry),
+    metrics,
+    sink: (error) =>
+      log.warn("Failed to keep images in CAS", { error: toStatusError(error) }),
+  }).catch(async (error: unknown) => {
+    await images.close();
+    throw error;
+  });
   const { service, whenIdle } = createActionRouterService({
     findInstance: createInstanceLookup(configured.instances),
     invocationKeys: createInvocationKeys(configuration.invocationKeys),
     metadataRules: configuration.metadataRules.map(metadataRuleOf),
+    isRepeated: createRepeatedActions(),
     routeTimeoutMs: configuration.limits.routeTimeout,
     maximumConcurrentRoutes: configuration.limits.concurrentRoutes,
     metrics,
@@ -116,8 +121,8 @@ async function buildService(
     sink,
     probes: configured.probes,
     close: async () => {
-      configured.close();
-      await close();
+      await configured.close();
+      await images.close();
     },
   };
 }

@@ -17,8 +17,8 @@ export type CheckImage = (
  */
 export function checkImagePolicy(checkImage: CheckImage): Operation {
   return (routed) => {
-    if (routed.asked !== undefined) {
-      checkImage(routed.asked, routed.instanceName);
+    for (const reference of routed.asked) {
+      checkImage(reference, routed.instanceName);
     }
     return routed;
   };

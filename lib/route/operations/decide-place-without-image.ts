@@ -14,7 +14,7 @@ export function decidePlaceWithoutImage(options: {
   imageProperty: string;
 }): Operation {
   return (routed) => {
-    if (routed.asked !== undefined) return routed;
+    if (routed.asked.length > 0) return routed;
     switch (options.policy) {
       case "pass":
         return { ...routed, place: { kind: "worker" } };

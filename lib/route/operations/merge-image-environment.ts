@@ -1,5 +1,6 @@
 import type { Command } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import { Code, StatusError } from "../../status/index.js";
+import { environmentOf } from "../action-image.js";
 import { compareUtf8 } from "../compare-utf8.js";
 import { quote } from "../quote.js";
 import type { RoutedAction } from "../routed-action.js";
@@ -16,7 +17,7 @@ export function mergeImageEnvironment(
 ): Command {
   const variables = new Map<string, string>();
   if (place.kind === "image") {
-    for (const { name, value } of place.image.config.env) {
+    for (const { name, value } of environmentOf(place.image)) {
       variables.set(name, value);
     }
   }

@@ -1,22 +1,30 @@
-import { parseImageReference } from "../../image/index.js";
+import {
+  type ImageReference,
+  type ImageReferenceOptions,
+  parseImageList,
+} from "../../image/index.js";
 import { Code, StatusError, wrap } from "../../status/index.js";
 import type { Operation } from "../operation.js";
 import { quote } from "../quote.js";
 
 /**
- * Reads the image that the action asks for, by any of these property names,
- * and takes them off. An empty value and "none" ask for no image. Fails with
- * InvalidArgument when two of them name different images.
+ * Reads the image that the action asks for, or images to lay over each other,
+ * by any of these property names, and takes them off. An empty value and
+ * "none" ask for no image. Fails with InvalidArgument when two of them name
+ * different images.
  */
-export function readContainerImage(names: readonly string[]): Operation {
+export function readContainerImage(
+  names: readonly string[],
+  kinds: ImageReferenceOptions,
+): Operation {
   const known = new Set(names);
   return (routed) => {
     const asking = routed.properties.filter(({ name }) => known.has(name));
     const [first] = asking;
     if (first === undefined) return routed;
-    const asked = readReference(first);
+    const asked = readReferences(first, kinds);
     for (const other of asking) {
-      if (readReference(other)?.toString() !== asked?.toString()) {
+      if (`${readReferences(other, kinds)}` !== `${asked}`) {
         throw new StatusError(
           Code.InvalidArgument,
           `Platform properties ${quote(first.name)} and ${quote(other.name)} must name the same image: current values are ${quote(first.value)} and ${quote(other.value)}`,
@@ -28,11 +36,14 @@ export function readContainerImage(names: readonly string[]): Operation {
   };
 }
 
-function readReference(property: { name: string; value: string }) {
+function readReferences(
+  property: { name: string; value: string },
+  kinds: ImageReferenceOptions,
+): readonly ImageReference[] {
   const { name, value } = property;
-  if (value === "" || value === "none") return undefined;
+  if (value === "" || value === "none") return [];
   try {
-    return parseImageReference(value);
+    return parseImageList(value, kinds);
   } catch (error) {
     throw wrap(error, `Failed to read platform property ${quote(name)}`);
   }

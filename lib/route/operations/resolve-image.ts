@@ -1,13 +1,16 @@
 import {
   type ImageReference,
+  type LayoutReference,
   type OciDigest,
   type Platform,
   platformFromProperties,
+  type RegistryReference,
 } from "../../image/index.js";
-import type { ImageResolver } from "../../registry/index.js";
+import type { ImageResolver, ResolvedImage } from "../../registry/index.js";
 import { Code, StatusError, toStatusError } from "../../status/index.js";
+import type { ImagePart } from "../action-image.js";
 import type { Operation } from "../operation.js";
-import type { RoutedAction } from "../routed-action.js";
+import type { Place } from "../routed-action.js";
 
 /**
  * What happens to an image that is named by a tag. A tag moves, while results
@@ -21,62 +24,67 @@ export type TagPolicy =
   /** Looked up, and the result is not cached. */
   | { readonly kind: "resolve" };
 
-/** Settles which manifest the action's image is on the action's platform. */
-export function resolveImage(options: {
+/** Settles which manifests the action's images are on its platform. */
+export function resolveImage(options: ResolveImageOptions): Operation {
+  const { images, defaultPlatform } = options;
+  return async (routed, { signal }) => {
+    const { asked, instanceName, properties } = routed;
+    if (asked.length === 0) return routed;
+    const platform = platformFromProperties(properties, defaultPlatform);
+    const find = (reference: RegistryReference | LayoutReference) =>
+      images.resolve(reference, platform, { signal, instanceName });
+    const parts = await Promise.all(
+      asked.map((reference) => resolvePart(reference, find, options)),
+    );
+    const place: Place = { kind: "image", image: { parts, tree: undefined } };
+    const mayMove = options.tags.kind === "resolve" && !asked.every(isPinned);
+    const action = mayMove
+      ? { ...routed.action, doNotCache: true }
+      : routed.action;
+    return { ...routed, action, place };
+  };
+}
+
+interface ResolveImageOptions {
   images: ImageResolver;
   tags: TagPolicy;
   defaultPlatform: Platform;
   /** The property that errors name. */
   imageProperty: string;
-}): Operation {
-  const { images, defaultPlatform } = options;
-  return async (routed, context) => {
-    if (routed.asked === undefined) return routed;
-    const platform = platformFromProperties(routed.properties, defaultPlatform);
-    const find = (reference: ImageReference) =>
-      images.resolve(reference, platform, context);
-    const { tags } = options;
-    if (isPinned(routed.asked)) return placed(routed, await find(routed.asked));
-    switch (tags.kind) {
-      case "reject":
-        throw await tagError(routed.asked, find, options.imageProperty);
-      case "pin":
-        return placed(
-          routed,
-          await find(pin(routed.asked, tags.pins, options.imageProperty)),
-        );
-      case "resolve": {
-        const { action } = routed;
-        const image = await find(routed.asked);
-        return placed(
-          { ...routed, action: { ...action, doNotCache: true } },
-          image,
-        );
-      }
-    }
-  };
 }
 
-type Find = (reference: ImageReference) => ReturnType<ImageResolver["resolve"]>;
+type Find = (
+  reference: RegistryReference | LayoutReference,
+) => Promise<ResolvedImage>;
+
+async function resolvePart(
+  reference: ImageReference,
+  find: Find,
+  { tags, imageProperty }: ResolveImageOptions,
+): Promise<ImagePart> {
+  if (reference.kind === "cas") return { kind: "tree", reference };
+  const isMeant = isPinned(reference) || tags.kind === "resolve";
+  if (!isMeant && tags.kind === "reject") {
+    throw await tagError(reference, find, imageProperty);
+  }
+  const meant =
+    !isMeant && tags.kind === "pin"
+      ? pin(reference, tags.pins, imageProperty)
+      : reference;
+  return { kind: "manifest", image: await find(meant) };
+}
 
 function isPinned(reference: ImageReference): boolean {
   return reference.kind === "cas" || reference.digest !== undefined;
 }
 
-function placed(
-  routed: RoutedAction,
-  image: Awaited<ReturnType<Find>>,
-): RoutedAction {
-  return { ...routed, place: { kind: "image", image } };
-}
-
 function pin(
-  reference: ImageReference,
+  reference: RegistryReference | LayoutReference,
   pins: ReadonlyMap<string, OciDigest>,
   imageProperty: string,
-): ImageReference {
+): RegistryReference | LayoutReference {
   const digest = pins.get(reference.toString());
-  if (digest === undefined || reference.kind === "cas") {
+  if (digest === undefined) {
     throw new StatusError(
       Code.InvalidArgument,
       `Platform property "${imageProperty}" must name an image by digest, or by a tag that the router's pins list: current value is "${reference}"`,
@@ -91,7 +99,7 @@ function pin(
  * without it, but a tag that does not exist is the better news.
  */
 async function tagError(
-  reference: ImageReference,
+  reference: RegistryReference | LayoutReference,
   find: Find,
   imageProperty: string,
 ): Promise<StatusError> {

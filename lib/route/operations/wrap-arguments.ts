@@ -1,9 +1,11 @@
 import type { Command } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import { Code, StatusError } from "../../status/index.js";
+import { nameOfImage, userOf } from "../action-image.js";
 import { tryParseUser } from "../property-value.js";
 import { quote } from "../quote.js";
 import { normaliseRelativePath } from "../relative-path.js";
 import type { Network, RoutedAction } from "../routed-action.js";
+import { execRootName } from "./nest-input-root.js";
 
 /** What an operator says of the helper. */
 export interface HelperSettings {
@@ -57,11 +59,9 @@ function flagsOf(
   command: Command,
   routed: RoutedAction,
 ): string[] {
-  const { place, network = settings.defaultNetwork } = routed;
+  const { network = settings.defaultNetwork } = routed;
   const user = routed.user ?? imageUser(settings, routed);
-  const flags = [
-    place.kind === "image" ? `--image=${place.image.reference}` : "--sandbox",
-  ];
+  const flags = placeFlags(routed);
   if (command.workingDirectory !== "") {
     flags.push(`--working-directory=${command.workingDirectory}`);
   }
@@ -80,6 +80,20 @@ function flagsOf(
   return flags;
 }
 
+function placeFlags({ place, inputRoot }: RoutedAction): string[] {
+  if (place.kind !== "image") return ["--sandbox"];
+  const { image } = place;
+  // The content is named in any case: what workers learn of a command must not
+  // be mixed up between images.
+  const name =
+    image.tree === undefined
+      ? nameOfImage(image)
+      : `cas://${image.tree.rootDigest}`;
+  return inputRoot === undefined
+    ? [`--image=${name}`]
+    : [`--inline=${execRootName}`, `--image=${name}`];
+}
+
 function imageUser(
   settings: HelperSettings,
   { place }: RoutedAction,
@@ -87,13 +101,13 @@ function imageUser(
   if (settings.imageUser === "ignore" || place.kind !== "image") {
     return undefined;
   }
-  const { config, reference } = place.image;
-  if (config.user === "") return undefined;
-  const user = tryParseUser(config.user);
+  const asked = userOf(place.image);
+  if (asked === "") return undefined;
+  const user = tryParseUser(asked);
   if (user !== undefined) return user;
   throw new StatusError(
     Code.InvalidArgument,
-    `User of image "${reference}" must be "root" or numbers: current value is ${quote(config.user)}, set platform property "dockerUser" to "uid[:gid]"`,
+    `User of image "${nameOfImage(place.image)}" must be "root" or numbers: current value is ${quote(asked)}, set platform property "dockerUser" to "uid[:gid]"`,
   );
 }
 

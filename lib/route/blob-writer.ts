@@ -4,16 +4,23 @@ import type { Digest, InstanceName } from "../digest/index.js";
 import { wrap } from "../status/index.js";
 
 /**
- * Puts rewritten Commands where workers read them. Like a read, a write is not
- * given up with its caller.
+ * Puts what was rewritten, Commands and input roots, where workers read it.
+ * Like a read, a write is not given up with its caller.
  */
-export interface CommandWriter {
-  /** Returns when CAS holds it; throws what CAS throws. Idempotent. */
-  write(command: EncodedCommand, instanceName: InstanceName): Promise<void>;
+export interface BlobWriter {
+  /**
+   * Returns when CAS holds it; throws what CAS throws. Idempotent. With
+   * `isRetry` nothing is taken to be present.
+   */
+  write(
+    blob: EncodedBlob,
+    instanceName: InstanceName,
+    isRetry?: boolean,
+  ): Promise<void>;
 }
 
-/** A Command ready for CAS. */
-export interface EncodedCommand {
+/** A message ready for CAS. */
+export interface EncodedBlob {
   readonly digest: Digest;
   readonly data: Uint8Array;
 }
@@ -21,12 +28,12 @@ export interface EncodedCommand {
 /**
  * A writer that leaves out what it wrote to the same instance name a short
  * while ago. CAS may lose a blob at any time, and a client cannot upload a
- * Command that it never made: `knownPresentMs` is how long such a client
+ * blob that it never made: `knownPresentMs` is how long such a client
  * fails at worst, so keep it far below the retention of CAS.
  */
-export function createCommandWriter(options: {
+export function createBlobWriter(options: {
   cas: ContentAddressableStorage;
-  /** How long a written Command is taken to be present; 0: not at all. */
+  /** How long a written blob is taken to be present; 0: not at all. */
   knownPresentMs: number;
   /** How many are remembered; about 200 bytes each. */
   maximumKnown: number;
@@ -34,7 +41,7 @@ export function createCommandWriter(options: {
   onLookup?: (result: "hit" | "miss") => void;
   /** Monotonic milliseconds; default: the machine's. */
   now?: () => number;
-}): CommandWriter {
+}): BlobWriter {
   const { cas, knownPresentMs, onLookup } = options;
   const known = new LRUCache<string, true>({
     max: options.maximumKnown,
@@ -44,13 +51,13 @@ export function createCommandWriter(options: {
     perf: { now: options.now ?? (() => performance.now()) },
   });
   return {
-    write: async ({ digest, data }, instanceName) => {
+    write: async ({ digest, data }, instanceName, isRetry = false) => {
       const key = `${digest.key} ${instanceName}`;
-      const isKnown = knownPresentMs > 0 && known.get(key) === true;
+      const isKnown = !isRetry && knownPresentMs > 0 && known.get(key) === true;
       onLookup?.(isKnown ? "hit" : "miss");
       if (isKnown) return;
       await cas.write(data, { instanceName }).catch((error: unknown) => {
-        throw wrap(error, `Failed to store rewritten command "${digest}"`);
+        throw wrap(error, `Failed to store rewritten blob "${digest}"`);
       });
       known.set(key, true);
     },

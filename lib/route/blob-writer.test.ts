@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { InMemoryContentAddressableStorage } from "../cas/index.js";
 import { Digest, parseInstanceName } from "../digest/index.js";
 import { Code, StatusError } from "../status/index.js";
-import { createCommandWriter } from "./index.js";
+import { createBlobWriter } from "./index.js";
 
 const data = Buffer.from("command");
 const command = { data, digest: Digest.of(data) };
@@ -15,7 +15,7 @@ function setup(knownPresentMs = 1_000) {
   });
   const lookups: string[] = [];
   const clock = { now: 5 };
-  const writer = createCommandWriter({
+  const writer = createBlobWriter({
     cas,
     knownPresentMs,
     maximumKnown: 10,
@@ -25,7 +25,7 @@ function setup(knownPresentMs = 1_000) {
   return { cas, lookups, clock, writer };
 }
 
-test("CommandWriter leaves out what it wrote a short while ago", async () => {
+test("BlobWriter leaves out what it wrote a short while ago", async () => {
   const { cas, lookups, clock, writer } = setup();
   await writer.write(command, one);
   cas.delete(command.digest);
@@ -38,28 +38,28 @@ test("CommandWriter leaves out what it wrote a short while ago", async () => {
   expect(lookups).toEqual(["miss", "hit", "miss"]);
 });
 
-test("CommandWriter knows each instance name by itself", async () => {
+test("BlobWriter knows each instance name by itself", async () => {
   const { lookups, writer } = setup();
   await writer.write(command, one);
   await writer.write(command, two);
   expect(lookups).toEqual(["miss", "miss"]);
 });
 
-test("CommandWriter takes nothing for known where that is turned off", async () => {
+test("BlobWriter takes nothing for known where that is turned off", async () => {
   const { lookups, writer } = setup(0);
   await writer.write(command, one);
   await writer.write(command, one);
   expect(lookups).toEqual(["miss", "miss"]);
 });
 
-test("CommandWriter remembers only what CAS took", async () => {
+test("BlobWriter remembers only what CAS took", async () => {
   const { cas, writer } = setup();
   const base = cas.write.bind(cas);
   cas.write = () =>
     Promise.reject(new StatusError(Code.ResourceExhausted, "disk full"));
   await expect(writer.write(command, one)).rejects.toMatchObject({
     code: Code.ResourceExhausted,
-    message: `Failed to store rewritten command "${command.digest}": disk full`,
+    message: `Failed to store rewritten blob "${command.digest}": disk full`,
   });
   cas.write = base;
   await writer.write(command, one);
