@@ -35,7 +35,10 @@ export function createRecordedImageResolver(
       const known = record && tryRead(record, reference);
       if (known !== undefined) return known;
       const image = await resolver.resolve(reference, platform, options);
-      await records.put(name, write(image), instanceName);
+      // A private one has to be confirmed by its registry from time to time.
+      if (image.isPrivate !== true) {
+        await records.put(name, write(image), instanceName);
+      }
       return image;
     },
   };
