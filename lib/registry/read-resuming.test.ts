@@ -172,9 +172,8 @@ describe("RegistryClient.openBlob()", () => {
     await client.close();
     expect(error).toMatchObject({
       code: Code.DeadlineExceeded,
-      message: failure(
-        "slow-10000",
-        `registry "${host}" sends less than 16384 bytes a second after 3000 of ${layer.sizeBytes} bytes`,
+      message: expect.stringContaining(
+        `registry "${host}" sends less than 16384 bytes a second after `,
       ),
     });
     expect(await pulls(/slow-10000\//)).toHaveLength(1);

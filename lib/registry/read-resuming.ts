@@ -24,6 +24,8 @@ interface Progress {
   delivered: number;
   /** Bytes received, those skipped included. */
   transferred: number;
+  /** Waited in vain for bytes, at the ends of broken connections. */
+  stalledMs: number;
   canRange: boolean;
 }
 
@@ -34,7 +36,8 @@ const progressBytes = 16 * 1024 * 1024;
  * Reads a blob's bytes, once each and in order, and goes on where a broken
  * connection left off: by Range, or, where the registry cannot do that, from
  * the beginning with the known part skipped. No more than twice the blob's
- * size is transferred in all. Nothing is verified here. Throws Unavailable
+ * size is transferred in all, and no longer waited for a silent registry than
+ * retry.maximumWaitMs and one timeout. Nothing is verified here. Throws Unavailable
  * when the connection breaks too often, DataLoss when the registry states
  * another size, and what `open` throws.
  */
@@ -45,12 +48,13 @@ export async function* readResuming(
   const progress: Progress = {
     delivered: 0,
     transferred: 0,
+    stalledMs: 0,
     canRange: true,
   };
   for (let failures = 1; ; failures += 1) {
     const before = progress.delivered;
     const response = await openAtProgress(options, progress);
-    const failure = yield* readBody(response, progress);
+    const failure = yield* readBody(response, progress, retry.now);
     // All bytes are here, so that what broke afterwards does not matter;
     // whether they are the right ones is for the digest to say.
     if (progress.delivered >= sizeBytes) return;
@@ -59,8 +63,14 @@ export async function* readResuming(
       `${failure.message} after ${progress.delivered} of ${sizeBytes} bytes`,
       { cause: failure },
     );
-    if (progress.delivered - before >= progressBytes) failures = 1;
-    const isLast = failures >= retry.attempts || signal?.aborted === true;
+    if (progress.delivered - before >= progressBytes) {
+      failures = 1;
+      progress.stalledMs = 0;
+    }
+    const isLast =
+      failures >= retry.attempts ||
+      progress.stalledMs >= retry.maximumWaitMs ||
+      signal?.aborted === true;
     if (isLast || !isRetryable(failure.code)) throw stopped;
     const { sleep } = retry;
     await pause(backoffMs(failures, retry), stopped, { sleep, signal });
@@ -71,8 +81,10 @@ export async function* readResuming(
 async function* readBody(
   { response, skip }: { response: HttpResponse; skip: number },
   progress: Progress,
+  now: () => number,
 ): AsyncGenerator<Uint8Array, StatusError> {
   let toSkip = skip;
+  let asked = now();
   try {
     for await (const chunk of response.body) {
       progress.transferred += chunk.byteLength;
@@ -80,8 +92,10 @@ async function* readBody(
       toSkip -= chunk.byteLength - fresh.byteLength;
       progress.delivered += fresh.byteLength;
       if (fresh.byteLength > 0) yield fresh;
+      asked = now();
     }
   } catch (error) {
+    progress.stalledMs += now() - asked;
     return toStatusError(error);
   }
   const text = `${response.subject} closed the connection`;

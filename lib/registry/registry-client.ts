@@ -50,14 +50,17 @@ export interface RegistryClientOptions {
 const defaultTimeouts: HttpTimeouts = {
   connectMs: 10_000,
   // Registries that fetch from another one first are slow to begin.
-  headersMs: 60_000,
-  idleMs: 30_000,
+  headersMs: 30_000,
+  idleMs: 20_000,
 };
 
-const defaultRetry: RetryOptions = {
+const defaultRetry: Omit<RetryOptions, "now"> = {
   attempts: 4,
   initialDelayMs: 250,
   maximumDelayMs: 5_000,
+  // With the timeouts above, who waits for a silent registry is told within
+  // 30 to 60 seconds.
+  maximumWaitMs: 30_000,
   maximumRetryAfterMs: 30_000,
   sleep: sleepOnClock,
   random: Math.random,
@@ -88,7 +91,7 @@ export class RegistryClient implements ImageSource {
       credentials,
       now,
     });
-    this.#retry = { ...defaultRetry, ...options.retry };
+    this.#retry = { ...defaultRetry, now, ...options.retry };
   }
 
   async fetchManifest(

@@ -51,11 +51,11 @@ const connectionsPerHost = 32;
 const discardedBytes = 64 * 1024;
 
 /**
- * The slowest average that is borne, after a first minute of waiting. A host
+ * The slowest average that is borne, after half a minute of waiting. A host
  * that drips one byte before each idle timeout would hold us for ever.
  */
 const minimumBytesPerSecond = 16 * 1024;
-const graceMs = 60_000;
+const graceMs = 30_000;
 
 /** Sends single HTTP requests; owns the connections until it is closed. */
 export class HttpTransport {
@@ -76,6 +76,11 @@ export class HttpTransport {
    */
   async send(request: HttpRequest): Promise<HttpResponse> {
     const { url, subject, signal } = request;
+    const interim = createInterimLimit(this.#timeouts.headersMs);
+    const ended =
+      signal === undefined
+        ? interim.signal
+        : AbortSignal.any([signal, interim.signal]);
     try {
       checkHost(url.hostname, request.scope);
       const response = await this.#agent(request.scope).request({
@@ -86,11 +91,14 @@ export class HttpTransport {
         // is known, by a decoder that faces unverified bytes.
         headers: { ...request.headers, "accept-encoding": "identity" },
         ...(request.body === undefined ? {} : { body: request.body }),
-        ...(signal === undefined ? {} : { signal }),
+        signal: ended,
+        onInfo: interim.received,
       });
       return toHttpResponse(response, { subject, signal, now: this.#now });
     } catch (error) {
       throw failure(error, subject, signal);
+    } finally {
+      interim.over();
     }
   }
 
@@ -116,6 +124,22 @@ export class HttpTransport {
     this.#agents.set(scope, agent);
     return agent;
   }
+}
+
+/** Interim answers (1xx) begin undici's wait anew: they get one wait more. */
+function createInterimLimit(waitMs: number) {
+  const limit = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    signal: limit.signal,
+    received: () => {
+      timer ??= setTimeout(() => {
+        const text = "took the connection, but did not answer in time";
+        limit.abort(new StatusError(Code.Unavailable, text));
+      }, waitMs);
+    },
+    over: () => clearTimeout(timer),
+  };
 }
 
 interface BodyContext {

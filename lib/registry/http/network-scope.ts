@@ -26,7 +26,7 @@ export function checkAddress(address: string, scope: NetworkScope): void {
   if (!reachable[scope].includes(found)) {
     throw new StatusError(
       Code.PermissionDenied,
-      `has the ${found} address ${address}, which may not be reached (the operator can list the registry in the configuration to allow private networks)`,
+      `has the ${found} address ${address}, which may not be reached (to allow private networks for this registry, list it in the configuration, or give it to "berth up" by --registry)`,
     );
   }
 }

@@ -8,11 +8,13 @@ function setup(overrides: Partial<RetryOptions> = {}) {
     attempts: 6,
     initialDelayMs: 100,
     maximumDelayMs: 1000,
+    maximumWaitMs: 30_000,
     maximumRetryAfterMs: 30_000,
     sleep: (ms) => {
       pauses.push(ms);
       return Promise.resolve();
     },
+    now: () => 0,
     random: () => 1,
     ...overrides,
   };
@@ -31,6 +33,17 @@ describe("retry()", () => {
     }, options);
     await expect(outcome).rejects.toMatchObject({ message: "no 6" });
     expect(pauses).toEqual([100, 200, 400, 800, 1000]);
+  });
+
+  test("retry() makes no other attempt when waiting took its time", async () => {
+    let now = 0;
+    const { pauses, options } = setup({ now: () => now });
+    const outcome = retry(() => {
+      now += 15_000;
+      return Promise.reject(busy);
+    }, options);
+    await expect(outcome).rejects.toBe(busy);
+    expect(pauses).toEqual([100]);
   });
 
   test("retry() takes off up to half of a pause by chance", async () => {

@@ -12,9 +12,17 @@ export interface RetryOptions {
   readonly initialDelayMs: number;
   /** Of our own delays. */
   readonly maximumDelayMs: number;
+  /**
+   * Of waiting for answers, pauses not counted; when it is used up, no other
+   * attempt is made. A host that takes connections and says nothing would
+   * else cost one timeout for each attempt.
+   */
+  readonly maximumWaitMs: number;
   /** A registry that wants a longer pause is given up at once. */
   readonly maximumRetryAfterMs: number;
   readonly sleep: Sleep;
+  /** Milliseconds, on a clock that never goes back. */
+  readonly now: () => number;
   /** From 0 to 1. */
   readonly random: () => number;
 }
@@ -34,7 +42,7 @@ export type Attempt<Value> =
 
 /**
  * Makes attempts until one succeeds, fails for good (isRetryable says no), or
- * none is left; then throws the last failure. Pauses grow and are jittered,
+ * none is left, of number or of time; then throws the last failure. Pauses grow and are jittered,
  * or are as long as the peer asks. When the signal is aborted in a pause, its
  * code is thrown with the text of the failure that led to the pause.
  */
@@ -43,16 +51,20 @@ export async function retry<Value>(
   options: RetryOptions,
   signal?: AbortSignal,
 ): Promise<Value> {
+  let waitedMs = 0;
   for (let made = 1; ; made += 1) {
+    const begun = options.now();
     const outcome = await attempt().catch((error: unknown) => ({
       failure: toStatusError(error),
       retryAfterMs: 0,
     }));
     if ("value" in outcome) return outcome.value;
     const { failure, retryAfterMs } = outcome;
+    waitedMs += options.now() - begun;
     if (
       !isRetryable(failure.code) ||
       made >= options.attempts ||
+      waitedMs >= options.maximumWaitMs ||
       signal?.aborted === true
     ) {
       throw failure;

@@ -10,7 +10,16 @@ describe("statusFromTransportError()", () => {
     ["ECONNREFUSED", Code.Unavailable, "refuses connections"],
     ["UND_ERR_SOCKET", Code.Unavailable, "closed the connection"],
     ["UND_ERR_BODY_TIMEOUT", Code.Unavailable, "stopped sending"],
-    ["ENOTFOUND", Code.NotFound, "does not exist (no address for this name)"],
+    [
+      "ENOTFOUND",
+      Code.Unavailable,
+      "is not found in DNS: check the name, and this machine's name servers",
+    ],
+    [
+      "UND_ERR_HEADERS_TIMEOUT",
+      Code.Unavailable,
+      "took the connection, but did not answer in time",
+    ],
     ["CERT_HAS_EXPIRED", Code.FailedPrecondition, "has an expired certificate"],
     [
       "HPE_INVALID_CONSTANT",
@@ -46,7 +55,7 @@ describe("statusFromTransportError()", () => {
     const reference = parseImageReference(`${server.host}/x`);
     await expect(client.fetchManifest(reference)).rejects.toMatchObject({
       code: Code.FailedPrecondition,
-      message: `Failed to fetch manifest of "${reference}": registry "${server.host}" does not speak TLS (if it serves plain HTTP, the operator can allow that for it in the configuration)`,
+      message: `Failed to fetch manifest of "${reference}": registry "${server.host}" does not speak TLS (if it serves plain HTTP, allow that for it in the configuration, or by --plain-http)`,
     });
     await client.close();
     await server.stop();

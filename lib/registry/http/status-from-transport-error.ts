@@ -8,7 +8,7 @@ const untrusted: Row = [
 ];
 const noTls: Row = [
   Code.FailedPrecondition,
-  "does not speak TLS (if it serves plain HTTP, the operator can allow that for it in the configuration)",
+  "does not speak TLS (if it serves plain HTTP, allow that for it in the configuration, or by --plain-http)",
 ];
 const closed: Row = [Code.Unavailable, "closed the connection"];
 const unreachable: Row = [Code.Unavailable, "cannot be reached"];
@@ -27,12 +27,22 @@ const rows: Readonly<Record<string, Row>> = {
   EHOSTUNREACH: unreachable,
   ENETUNREACH: unreachable,
   ETIMEDOUT: unreachable,
-  UND_ERR_CONNECT_TIMEOUT: unreachable,
-  UND_ERR_HEADERS_TIMEOUT: [Code.Unavailable, "does not answer in time"],
+  UND_ERR_CONNECT_TIMEOUT: [
+    Code.Unavailable,
+    "cannot be reached: no connection was made in time",
+  ],
+  UND_ERR_HEADERS_TIMEOUT: [
+    Code.Unavailable,
+    "took the connection, but did not answer in time",
+  ],
   UND_ERR_BODY_TIMEOUT: [Code.Unavailable, "stopped sending"],
   EAI_AGAIN: [Code.Unavailable, "cannot be looked up by name at the moment"],
-  // A wrong name: whoever wrote it must act.
-  ENOTFOUND: [Code.NotFound, "does not exist (no address for this name)"],
+  // Not NotFound: that is what a registry says of an image. The name may be
+  // wrong, or known only to another name server.
+  ENOTFOUND: [
+    Code.Unavailable,
+    "is not found in DNS: check the name, and this machine's name servers",
+  ],
   // Set up wrongly: the operator must act.
   ERR_SSL_WRONG_VERSION_NUMBER: noTls,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: noTls,
