@@ -4,13 +4,14 @@ import {
   Server,
   ServerCredentials,
   type ServiceDefinition,
+  setLogger,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import {
   HealthCheckResponse_ServingStatus,
   HealthService,
 } from "#proto/grpc/health/v1/health.js";
-import { wrap } from "../status/index.js";
+import { Code, StatusError, wrap } from "../status/index.js";
 import { withoutChannelz } from "./channelz.js";
 import { createHealth } from "./health.js";
 import type { ErrorSink } from "./implement.js";
@@ -72,7 +73,7 @@ export async function serveGrpc(options: {
   }
   await removeStaleSocket(options.listen);
   const port = await bind(server, options).catch((error: unknown) => {
-    throw wrap(error, `Failed to serve gRPC on "${options.listen}"`);
+    throw bindError(error, options.listen);
   });
   health.set(HealthCheckResponse_ServingStatus.SERVING);
   return {
@@ -123,12 +124,44 @@ function bind(
           [{ private_key: tls.key, cert_chain: tls.certificate }],
           tls.authority !== undefined,
         );
+  quietBinding();
   return new Promise((resolve, reject) => {
     server.bindAsync(options.listen, credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(error);
     });
   });
+}
+
+/**
+ * grpc-js writes on standard error that it could not bind, beside the error
+ * that we hand on; the rest that it writes there stays.
+ */
+function quietBinding(): void {
+  setLogger({
+    error: (message: unknown, ...rest: unknown[]) => {
+      if (String(message).startsWith("No address added")) return;
+      process.stderr.write(`grpc: ${[message, ...rest].join(" ")}\n`);
+    },
+  });
+}
+
+/** What the kernel says of an address, by errno: who must act, and the text. */
+const bindErrors: Readonly<Record<string, readonly [Code, string]>> = {
+  EADDRINUSE: [Code.Unavailable, "another program listens there"],
+  EADDRNOTAVAIL: [Code.FailedPrecondition, "this machine has no such address"],
+  EACCES: [Code.PermissionDenied, "this user may not listen there"],
+  ENOENT: [Code.FailedPrecondition, "its folder does not exist"],
+};
+
+/** grpc-js has the errno in its text only. */
+function bindError(error: unknown, listen: string): StatusError {
+  const doing = `Failed to serve gRPC on "${listen}"`;
+  const [, errno = ""] = /\[listen (E[A-Z]+): /.exec(String(error)) ?? [];
+  const [code, reason] = bindErrors[errno] ?? [];
+  return code === undefined
+    ? wrap(error, doing)
+    : new StatusError(code, `${doing}: ${reason}`, { cause: error });
 }
 
 function drain(server: Server, graceMs: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { type ProgramContext, runProgram } from "../../lib/program/index.js";
 import { Code, StatusError } from "../../lib/status/index.js";
 import type { Command } from "./command.js";
@@ -20,6 +21,7 @@ const overview = [
     ([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`,
   ),
   "  help     show this, or the help of a command",
+  "  version  show which berth this is",
 ].join("\n");
 
 function print(text: string): number {
@@ -33,6 +35,9 @@ async function dispatch(context: ProgramContext): Promise<number> {
     const [about] = args;
     return print(about === undefined ? overview : find(about).help);
   }
+  if (["version", "--version", "-V"].includes(name)) {
+    return print(`berth ${readVersion()}`);
+  }
   const command = find(name);
   const own = args.slice(
     0,
@@ -40,6 +45,12 @@ async function dispatch(context: ProgramContext): Promise<number> {
   );
   if (own.includes("--help") || own.includes("-h")) return print(command.help);
   return command.run(args, context);
+}
+
+/** As package.json says, two folders above the compiled services. */
+function readVersion(): string {
+  const file = new URL("../../../package.json", import.meta.url);
+  return JSON.parse(readFileSync(file, "utf8")).version;
 }
 
 function find(name: string): Command {

@@ -28,9 +28,21 @@ export function parseOptions<Options extends OptionTable>(
     };
   } catch (error) {
     // parseArgs throws TypeErrors whose first sentence says what is wrong.
-    const [text] = (error as TypeError).message.split(". ");
+    const [text] = (error as TypeError).message.split(/\.\s/);
     throw usageError(command, String(text).replace(/\.$/, ""));
   }
+}
+
+/** Throws InvalidArgument for arguments that are no options. */
+export function refuseArguments(
+  command: string,
+  parsed: {
+    positionals: readonly string[];
+    rest: readonly string[] | undefined;
+  },
+): void {
+  const [first] = [...parsed.positionals, ...(parsed.rest ?? [])];
+  if (first !== undefined) throw usageError(command, `"${first}" is no option`);
 }
 
 /** A mistake in the arguments, with the way to the command's help. */

@@ -4,12 +4,19 @@ import { codeName, toStatusError } from "../../lib/status/index.js";
 import type { FetchRootOptions, RootFetcher } from "./root-fetcher.js";
 import type { RootFetcherMetrics } from "./root-fetcher-metrics.js";
 
-/** Acquires roots, with one log line and one observation for each. */
+/**
+ * Acquires roots, with one log line and one observation for each. Who only
+ * watches a pull is not counted: the action that it waits for acquires the
+ * same root.
+ */
 export function observedAcquire(
   fetcher: RootFetcher,
   { log, metrics }: { log: Logger; metrics: RootFetcherMetrics },
 ): (reference: string, options: FetchRootOptions) => Promise<RootLease> {
   return async (reference, options) => {
+    if (options.onProgress !== undefined) {
+      return fetcher.acquire(reference, options);
+    }
     const start = performance.now();
     const durationMs = () => Math.round(performance.now() - start);
     try {

@@ -12,6 +12,7 @@ import {
 import { type Digest, parseInstanceName } from "../../../lib/digest/index.js";
 import type { ProgramContext } from "../../../lib/program/index.js";
 import { codeName, toStatusError } from "../../../lib/status/index.js";
+import { checkDockerConfigFile } from "../check-docker-config-file.js";
 import type { Command } from "../command.js";
 import { executeAction } from "../run/execute-action.js";
 import { pinImage } from "../run/pin-image.js";
@@ -21,23 +22,28 @@ import { reportResult } from "../run/report-result.js";
 import { parseRunSettings, type RunSettings } from "../run/run-settings.js";
 import { uploadAction } from "../run/upload-action.js";
 import { localPaths } from "../up/local-configuration.js";
-import { defaultStateFolder } from "../up/state-folder.js";
+import { chooseStateFolder } from "../up/state-folder.js";
 import { checkServing } from "../up/wait-until-serving-grpc.js";
 import { findDockerConfig } from "../up/write-configuration-files.js";
 
 /** Exit status when the action could not be run at all, as docker has it. */
 const exitNotRun = 125;
 
+/** Exit status after Ctrl-C, as shells have it. */
+const exitInterrupted = 130;
+
 const help = `usage: berth run [OPTION…] IMAGE -- COMMAND [ARGUMENT…]
 
 Runs one action in an image on a running "berth up", shows its output, and
-exits with its status (125 when it could not be run). An image that is named
-by tag is looked up first, and run by its digest.
+exits with its status; with 125 when it could not be run to its end, 130 when
+interrupted, 1 when all went well but an --output is missing. An image that is
+named by tag is looked up first, and run by its digest.
 
   --engine ADDRESS       where the engine listens (127.0.0.1:8980)
   --instance NAME        instance name ("")
   --input FOLDER         files for the action, in its working directory
-  --output PATH          file or folder to collect; may be repeated
+  --output PATH          file or folder to collect; may be repeated. One that
+                         the action does not make is a failure
   --output-folder FOLDER where to put what was collected (only listed if unset)
   --env NAME=VALUE       environment; may be repeated
   --property NAME=VALUE  platform property, such as dockerNetwork=off; may be
@@ -61,6 +67,10 @@ async function run(
   try {
     return await runAction(parseRunSettings(args), { env, signal });
   } catch (error) {
+    if (signal.aborted) {
+      process.stderr.write("berth: interrupted, the action was given up\n");
+      return exitInterrupted;
+    }
     const { code, message } = toStatusError(error);
     process.stderr.write(`berth: ${message} (${codeName(code)})\n`);
     return exitNotRun;
@@ -76,17 +86,18 @@ async function runAction(
   const instanceName = parseInstanceName(settings.instance);
   const context = { instanceName, signal };
   try {
+    checkDockerConfigFile(settings.dockerConfig);
     await checkServing(settings.engine);
     const dockerConfig = settings.dockerConfig ?? findDockerConfig(env);
     const image = await pinImage(settings.image, { dockerConfig, signal });
     const actionDigest = await uploadAction(settings, image, cas, context);
-    const state = settings.state ?? defaultStateFolder(env);
+    const state = chooseStateFolder("run", settings.state, env);
     const response = await executeWithProgress(
       { settings, image, actionDigest },
       localPaths(state).fetcherSocket,
       context,
     );
-    return await reportResult(response, settings.outputFolder, cas, context);
+    return await reportResult(response, settings, cas, context);
   } finally {
     clients.close();
   }

@@ -1,22 +1,18 @@
-import { resolve } from "node:path";
 import { aborted, type ProgramContext } from "../../../lib/program/index.js";
+import { checkDockerConfigFile } from "../check-docker-config-file.js";
 import type { Command } from "../command.js";
-import { parseOptions, usageError } from "../parse-options.js";
 import { formatLogLine } from "../up/format-log-line.js";
 import { findInstallation } from "../up/installation-process.js";
 import { type LocalSettings, localPaths } from "../up/local-configuration.js";
 import { createStart } from "../up/start.js";
-import { defaultStateFolder } from "../up/state-folder.js";
 import { lockStateFolder } from "../up/state-folder-lock.js";
 import {
   type SupervisedProcess,
   superviseProcess,
 } from "../up/supervised-process.js";
+import { parseUpSettings } from "../up/up-settings.js";
 import { waitUntilServing } from "../up/wait-until-serving-grpc.js";
-import {
-  findDockerConfig,
-  writeConfigurations,
-} from "../up/write-configuration-files.js";
+import { writeConfigurations } from "../up/write-configuration-files.js";
 
 /** How long a service may take to start, in milliseconds. */
 const startTimeoutMs = 30_000;
@@ -47,21 +43,6 @@ and prints the flags for Bazel.
   --docker-config FILE  registry credentials (~/.docker/config.json)
   --verbose             more lines`;
 
-const optionTable = {
-  state: { type: "string" },
-  listen: { type: "string", default: "127.0.0.1:8980" },
-  jobs: { type: "string" },
-  "cache-size": { type: "string", default: "20GiB" },
-  "roots-size": { type: "string", default: "50GiB" },
-  tags: { type: "string", default: "reject" },
-  "no-image": { type: "string", default: "sandbox" },
-  network: { type: "string", default: "host" },
-  registry: { type: "string", multiple: true, default: [] as string[] },
-  "plain-http": { type: "string", multiple: true, default: [] as string[] },
-  "docker-config": { type: "string" },
-  verbose: { type: "boolean", default: false },
-} as const;
-
 /** `berth up`: all services for one machine. */
 export const upCommand: Command = {
   summary: "run engine, router and root fetcher on this machine",
@@ -73,7 +54,8 @@ async function run(
   args: readonly string[],
   context: ProgramContext,
 ): Promise<number> {
-  const settings = parseSettings(args, context.env);
+  const settings = parseUpSettings(args, context.env);
+  checkDockerConfigFile(settings.dockerConfig);
   const installation = findInstallation();
   const lock = await lockStateFolder(settings.state, installation.helper);
   const services = await writeConfigurations(settings, installation);
@@ -110,55 +92,6 @@ async function run(
 
 function print(line: string): void {
   process.stderr.write(`${line}\n`);
-}
-
-function oneOf<Value extends string>(
-  option: string,
-  value: string,
-  allowed: readonly Value[],
-): Value {
-  const found = allowed.find((candidate) => candidate === value);
-  if (found !== undefined) return found;
-  throw usageError(
-    "up",
-    `--${option} must be one of ${allowed.join(", ")}: current value is "${value}"`,
-  );
-}
-
-function parseSettings(
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-): LocalSettings {
-  const { values, positionals } = parseOptions("up", args, optionTable);
-  if (positionals[0] !== undefined) {
-    throw usageError("up", `"${positionals[0]}" is no option`);
-  }
-  const jobs = values.jobs === undefined ? undefined : Number(values.jobs);
-  if (jobs !== undefined && !(Number.isInteger(jobs) && jobs > 0)) {
-    throw usageError(
-      "up",
-      `--jobs must be a number: current value is "${values.jobs}"`,
-    );
-  }
-  return {
-    state: resolve(values.state ?? defaultStateFolder(env)),
-    listen: values.listen,
-    isRoot: process.getuid?.() === 0,
-    jobs,
-    cacheSize: values["cache-size"],
-    rootsSize: values["roots-size"],
-    tags: oneOf("tags", values.tags, ["reject", "resolve"]),
-    noImage: oneOf("no-image", values["no-image"], [
-      "sandbox",
-      "pass",
-      "reject",
-    ]),
-    network: oneOf("network", values.network, ["host", "none"]),
-    registries: values.registry,
-    plainRegistries: values["plain-http"],
-    dockerConfig: values["docker-config"] ?? findDockerConfig(env),
-    logLevel: values.verbose ? "debug" : "info",
-  };
 }
 
 async function waitForAll(

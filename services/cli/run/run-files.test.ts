@@ -3,6 +3,7 @@ import {
   chmod,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   readlink,
   rm,
@@ -85,6 +86,59 @@ test("saveOutputs() writes files before links, and never through one", async () 
   expect(await readFile(join(folder, "out/a/file"), "utf8")).toBe("x");
   expect((await stat(join(folder, "out/a/file"))).mode & 0o777).toBe(0o755);
   await expect(stat(join(folder, "victim/pwn"))).rejects.toThrow("ENOENT");
+});
+
+test("saveOutputs() makes empty folders", async () => {
+  await saveOutputs([{ type: "directory", path: "d/e" }], folder, cas, context);
+  expect((await stat(join(folder, "d/e"))).isDirectory()).toBe(true);
+});
+
+test("saveOutputs() leaves nothing of a file that was broken off", async () => {
+  await writeFile(join(folder, "f"), "before");
+  const stopped = new AbortController();
+  const broken: ContentAddressableStorage = Object.assign(Object.create(cas), {
+    open: async function* () {
+      yield Buffer.from("half");
+      stopped.abort();
+      yield Buffer.from("never");
+    },
+  });
+  const digest = Digest.of(Buffer.from("halfnever"));
+  await expect(
+    saveOutputs(
+      [{ type: "file", path: "f", digest, isExecutable: false }],
+      folder,
+      broken,
+      { ...context, signal: stopped.signal },
+    ),
+  ).rejects.toMatchObject({ code: Code.Cancelled });
+  expect(await readdir(folder)).toEqual(["f"]);
+  expect(await readFile(join(folder, "f"), "utf8")).toBe("before");
+});
+
+test("saveOutputs() names the flag when something is in the way", async () => {
+  await mkdir(join(folder, "f"));
+  const digest = await cas.write(Buffer.from("x"), context);
+  await expect(
+    saveOutputs(
+      [{ type: "file", path: "f", digest, isExecutable: false }],
+      folder,
+      cas,
+      context,
+    ),
+  ).rejects.toMatchObject({
+    code: Code.FailedPrecondition,
+    message: `"${folder}/f" is a folder where a file is meant: choose another path by --output-folder`,
+  });
+  for (const place of ["/proc/x/y", "/etc/passwd/x"]) {
+    await expect(
+      saveOutputs([{ type: "directory", path: "d" }], place, cas, context),
+    ).rejects.toMatchObject({
+      message: expect.stringContaining(
+        "choose another path by --output-folder",
+      ),
+    });
+  }
 });
 
 test("saveOutputs() makes links as they were", async () => {

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { parseOptions, usageError } from "../parse-options.js";
 
 const optionTable = {
@@ -51,29 +52,59 @@ export function parseRunSettings(args: readonly string[]): RunSettings {
   if (rest === undefined || rest.length === 0) {
     throw usageError("run", 'No command given after "--"');
   }
-  const timeoutSeconds = Number(values.timeout ?? "0");
-  if (!Number.isInteger(timeoutSeconds) || timeoutSeconds < 0) {
-    throw usageError("run", `"${values.timeout}" is no number of seconds`);
+  const engine = values.engine.replace(/^grpc:\/\//, ""); // as Bazel has it
+  if (!/^(?:unix:.+|[^/]+:\d+)$/.test(engine)) {
+    const wanted = 'an address such as "127.0.0.1:8980"';
+    throw wrongValue("engine", wanted, values.engine);
   }
   return {
-    engine: values.engine.replace(/^grpc:\/\//, ""), // as Bazel has it
+    engine,
     instance: values.instance,
     image,
     arguments: rest,
     input: values.input,
-    outputs: values.output,
+    outputs: parseOutputs(values.output),
     outputFolder: values["output-folder"],
-    environment: values.env.map(parsePair),
-    properties: values.property.map(parsePair),
-    timeoutSeconds,
+    environment: values.env.map((text) => parsePair("env", text)),
+    properties: values.property.map((text) => parsePair("property", text)),
+    timeoutSeconds: parseTimeout(values.timeout),
     mayBeCached: values.cache,
     state: values.state,
     dockerConfig: values["docker-config"],
   };
 }
 
-function parsePair(text: string): NameAndValue {
+/** As the engine's default has it for the longest timeout: a day. */
+const maximumTimeoutSeconds = 24 * 3_600;
+
+function wrongValue(option: string, wanted: string, value: string) {
+  const text = `--${option} must be ${wanted}: current value is "${value}"`;
+  return usageError("run", text);
+}
+
+function parseTimeout(value: string | undefined): number {
+  if (value === undefined) return 0;
+  const seconds = /^\d+$/.test(value) ? Number(value) : 0;
+  if (seconds >= 1 && seconds <= maximumTimeoutSeconds) return seconds;
+  const wanted = `a whole number of seconds from 1 to ${maximumTimeoutSeconds}`;
+  throw wrongValue("timeout", wanted, value);
+}
+
+/** In one spelling, each once: the result names them as they were sent. */
+function parseOutputs(paths: readonly string[]): string[] {
+  const spelled = paths.map((path) => {
+    const plain = posix.normalize(path).replace(/\/+$/, "");
+    if (path !== "" && plain !== "." && /^(?!\/|\.\.(\/|$))./.test(plain)) {
+      return plain;
+    }
+    const wanted = "a path within the action's working directory";
+    throw wrongValue("output", wanted, path);
+  });
+  return [...new Set(spelled)];
+}
+
+function parsePair(option: string, text: string): NameAndValue {
   const equals = text.indexOf("=");
-  if (equals <= 0) throw usageError("run", `"${text}" is not NAME=VALUE`);
+  if (equals <= 0) throw wrongValue(option, "NAME=VALUE", text);
   return { name: text.slice(0, equals), value: text.slice(equals + 1) };
 }

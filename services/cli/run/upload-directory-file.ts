@@ -13,6 +13,7 @@ import type {
 import type { Digest } from "../../../lib/digest/index.js";
 import { encodeDirectory } from "../../../lib/merkle-tree/index.js";
 import { Code, StatusError } from "../../../lib/status/index.js";
+import { flagPathError } from "../flag-path-error.js";
 import { digestOfFile } from "./digest-of-file.js";
 
 /**
@@ -28,7 +29,7 @@ export async function uploadDirectory(
   const files: FileNode[] = [];
   const directories: DirectoryNode[] = [];
   const symlinks: SymlinkNode[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
+  for (const entry of await listDirectory(folder)) {
     const { name } = entry;
     const path = join(folder, name);
     if (entry.isFile()) {
@@ -53,12 +54,22 @@ export async function uploadDirectory(
   return cas.write(data, context);
 }
 
+async function listDirectory(folder: string) {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    throw flagPathError("--input", folder, error);
+  }
+}
+
 async function uploadFile(
   path: string,
   cas: ContentAddressableStorage,
   context: CasContext,
 ): Promise<Omit<FileNode, "name">> {
-  const digest = await digestOfFile(path);
+  const digest = await digestOfFile(path).catch((error: unknown) => {
+    throw flagPathError("--input", path, error);
+  });
   await cas.writeStream(digest, () => createReadStream(path), context);
   const { mode } = await stat(path);
   return {

@@ -50,20 +50,25 @@ export async function waitUntilServing(options: {
  * it does not answer within a second.
  */
 export async function checkServing(address: string): Promise<void> {
+  if (await isServingAt(address)) return;
+  throw new StatusError(
+    Code.Unavailable,
+    `No engine serves at "${address}": start one with "berth up", or name another by --engine`,
+  );
+}
+
+/** Asks once whether a server serves; false after a second. */
+export async function isServingAt(address: string): Promise<boolean> {
   const client = new HealthClient(
     address,
     channelCredentials(),
     channelOptions({}),
   );
   try {
-    if (await isServing(client)) return;
+    return await isServing(client);
   } finally {
     client.close();
   }
-  throw new StatusError(
-    Code.Unavailable,
-    `No engine serves at "${address}": start one with "berth up", or name another by --engine`,
-  );
 }
 
 async function isServing(client: HealthClient): Promise<boolean> {
