@@ -16,7 +16,7 @@ setup-test:
 	@scripts/setup.sh test
 
 build: setup
-	@npm run --silent build
+	@scripts/build.sh
 	@cd services/chroot-helper && cargo build --quiet --release --target x86_64-unknown-linux-musl
 
 demo: setup-test build

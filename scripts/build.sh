@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Generates code from proto/ and compiles TypeScript, each only when something
+# that goes into it has changed: what went in last is kept as a digest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Digest of names and contents of all files beneath the paths given.
+digest() {
+  find "$@" -type f -not -path '*/target/*' -print0 | LC_ALL=C sort -z |
+    xargs -0 sha256sum | sha256sum
+}
+
+# fresh STAMP PATH…: whether the stamp has the digest of the paths.
+fresh() {
+  local stamp=$1
+  shift
+  now=$(digest "$@")
+  [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]
+}
+
+tools=(package.json package-lock.json scripts/build.sh)
+
+stamp=gen/.inputs
+if ! fresh "$stamp" proto buf.yaml buf.gen.yaml "${tools[@]}"; then
+  rm -f "$stamp"
+  npx buf generate proto
+  echo "$now" >"$stamp"
+fi
+
+stamp=dist/.inputs
+if ! fresh "$stamp" gen lib services test bench tsconfig.json "${tools[@]}"; then
+  rm -f "$stamp"
+  npx tsc
+  # Of a source that is gone nothing may stay: its tests would still run.
+  find dist -name '*.js' | while read -r file; do
+    source=${file#dist/}
+    [ -e "${source%.js}.ts" ] || rm -f "$file" "$file.map"
+  done
+  echo "$now" >"$stamp"
+fi
