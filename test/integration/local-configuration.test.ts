@@ -24,6 +24,8 @@ function configuration(isRoot: boolean) {
       jobs: 3,
       cacheSize: "1GiB",
       rootsSize: "2GiB",
+      mode: "bind_mount",
+      source: "cas",
       tags: "resolve",
       noImage: "pass",
       network: "none",

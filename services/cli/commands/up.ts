@@ -31,6 +31,10 @@ and prints the flags for Bazel.
   --jobs N              actions at a time (the machine's cores)
   --cache-size SIZE     bound of CAS (20GiB)
   --roots-size SIZE     bound of image roots (50GiB)
+  --mode bind_mount|inline
+                        how an image reaches an action: as a root beneath it,
+                        or as its input root (bind_mount)
+  --source registry|cas where roots are made from; inline it is cas (registry)
   --tags reject|resolve images named by tag: refuse them and say the digest, or
                         run them uncached (reject)
   --no-image sandbox|pass|reject

@@ -10,6 +10,8 @@ const settings: LocalSettings = {
   isRoot: false,
   cacheSize: "1GiB",
   rootsSize: "1GiB",
+  mode: "bind_mount",
+  source: "registry",
   tags: "reject",
   noImage: "sandbox",
   network: "host",

@@ -12,6 +12,10 @@ export interface LocalSettings {
   readonly jobs?: number | undefined;
   readonly cacheSize: string;
   readonly rootsSize: string;
+  /** How images reach actions. */
+  readonly mode: "bind_mount" | "inline";
+  /** From where roots are made; inline it is always CAS. */
+  readonly source: "registry" | "cas";
   readonly tags: "reject" | "resolve";
   readonly noImage: "pass" | "sandbox" | "reject";
   readonly network: "host" | "none";
@@ -30,11 +34,17 @@ export interface LocalPaths {
   readonly run: string;
   readonly fetcherSocket: string;
   readonly routerSocket: string;
+  /** Of the engine, for the router alone, which may write to its cache. */
+  readonly engineSocket: string;
   /** Of the generated configuration files. */
   readonly configuration: string;
   readonly store: string;
   readonly build: string;
   readonly engineState: string;
+  /** Large files on their way to CAS. */
+  readonly spool: string;
+  /** Key of what the router writes down about images. */
+  readonly recordKey: string;
 }
 
 /** Where things are beneath the state folder. */
@@ -43,10 +53,13 @@ export function localPaths(state: string): LocalPaths {
     run: join(state, "run"),
     fetcherSocket: join(state, "run/root-fetcher.sock"),
     routerSocket: join(state, "run/router.sock"),
+    engineSocket: join(state, "run/engine.sock"),
     configuration: join(state, "configuration"),
     store: join(state, "store"),
     build: join(state, "build"),
     engineState: join(state, "engine"),
+    spool: join(state, "spool"),
+    recordKey: join(state, "configuration/record.key"),
   };
 }
 
@@ -73,7 +86,10 @@ export function localConfiguration(
   const common = { log, registries, dockerConfig: settings.dockerConfig };
   return {
     engine: {
-      listen: [{ address: settings.listen }],
+      listen: [
+        { address: settings.listen },
+        { address: `unix:${paths.engineSocket}`, actionCacheUpdates: true },
+      ],
       log,
       state: paths.engineState,
       build: paths.build,
@@ -103,8 +119,16 @@ export function localConfiguration(
           tags: { policy: settings.tags },
           noImage: settings.noImage,
           network: settings.network,
+          mode: settings.mode,
+          source: settings.source,
+          casTrees: settings.source === "cas",
+          imageRecords: {
+            address: `unix:${paths.engineSocket}`,
+            key: paths.recordKey,
+          },
         },
       ],
+      imageImport: { spool: paths.spool },
     },
     rootFetcher: {
       ...common,

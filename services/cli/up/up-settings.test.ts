@@ -13,6 +13,8 @@ test.each([
   [["--jobs", "5000"], "--jobs must be a number from 1 to 1024"],
   [["--registry", "http://x"], "--registry is wrong: Registry must be host"],
   [["--plain-http", ""], "--plain-http is wrong: Registry must be"],
+  [["--mode", "cas"], "--mode must be one of bind_mount, inline"],
+  [["--mode", "inline", "--source", "registry"], "--source must be one of cas"],
   [["--tags", "x"], "--tags must be one of reject, resolve"],
   [["--state", ""], "--state must name a folder"],
   [["--", "x"], '"x" is no option'],

@@ -13,6 +13,8 @@ const optionTable = {
   jobs: { type: "string" },
   "cache-size": { type: "string", default: "20GiB" },
   "roots-size": { type: "string", default: "50GiB" },
+  mode: { type: "string", default: "bind_mount" },
+  source: { type: "string" },
   tags: { type: "string", default: "reject" },
   "no-image": { type: "string", default: "sandbox" },
   network: { type: "string", default: "host" },
@@ -41,6 +43,8 @@ export function parseUpSettings(
   refuseArguments("up", parsed);
   const { values } = parsed;
   const dockerConfig = values["docker-config"];
+  const mode = oneOf("mode", values.mode, ["bind_mount", "inline"]);
+  const isInline = mode === "inline";
   return {
     state: resolve(chooseStateFolder("up", values.state, env)),
     listen: checkListen(values.listen),
@@ -48,6 +52,12 @@ export function parseUpSettings(
     jobs: parseJobs(values.jobs),
     cacheSize: checkSize("cache-size", values["cache-size"]),
     rootsSize: checkSize("roots-size", values["roots-size"]),
+    mode,
+    source: oneOf(
+      "source",
+      values.source ?? (isInline ? "cas" : "registry"),
+      isInline ? ["cas"] : ["registry", "cas"],
+    ),
     tags: oneOf("tags", values.tags, ["reject", "resolve"]),
     noImage: oneOf("no-image", values["no-image"], [
       "sandbox",

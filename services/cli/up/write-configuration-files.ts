@@ -1,5 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Installation } from "./installation-process.js";
 import {
@@ -21,6 +22,12 @@ export function findDockerConfig(env: NodeJS.ProcessEnv): string | undefined {
   return existsSync(path) ? path : undefined;
 }
 
+/** Makes a key that stays, so that what was authenticated with it counts. */
+async function makeKey(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  await writeFile(path, randomBytes(32), { mode: 0o600 });
+}
+
 /**
  * Writes the services' files into the state folder; gives the services in the
  * order in which they start.
@@ -31,9 +38,13 @@ export async function writeConfigurations(
 ): Promise<LocalService[]> {
   const paths = localPaths(settings.state);
   // Actions and other users of the machine have no business in these.
-  for (const folder of [paths.run, paths.configuration, paths.engineState]) {
+  // What a spool holds is of use to one process only.
+  await rm(paths.spool, { recursive: true, force: true });
+  const { run, configuration, engineState, spool } = paths;
+  for (const folder of [run, configuration, engineState, spool]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
+  await makeKey(paths.recordKey);
   const { helper, ...values } = localConfiguration(settings, installation);
   await writeFile(join(paths.configuration, "exec.toml"), helper);
   const services: LocalService[] = [];
