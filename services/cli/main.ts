@@ -3,12 +3,14 @@ import { type ProgramContext, runProgram } from "../../lib/program/index.js";
 import { Code, StatusError } from "../../lib/status/index.js";
 import type { Command } from "./command.js";
 import { doctorCommand } from "./commands/doctor.js";
+import { imageCommand } from "./commands/image.js";
 import { runCommand } from "./commands/run.js";
 import { upCommand } from "./commands/up.js";
 
 const commands: ReadonlyMap<string, Command> = new Map([
   ["up", upCommand],
   ["run", runCommand],
+  ["image", imageCommand],
   ["doctor", doctorCommand],
 ]);
 
