@@ -29,14 +29,24 @@ describe("sendChunks() and receiveChunks()", () => {
       port1,
       () => {},
     );
-    const received: number[][] = [];
-    for await (const chunk of receiveChunks(port2)) received.push([...chunk]);
+    const received: number[] = [];
+    for await (const chunk of receiveChunks(port2)) received.push(...chunk);
     await sending;
-    expect(received).toEqual([
-      [1, 2],
-      [51, 52],
-    ]);
+    expect(received).toEqual([1, 2, 51, 52]);
     expect(whole.toString()).toBe("0123456789"); // still its owner's
+  });
+
+  test("receiveChunks() joins what came while its reader was busy", async () => {
+    const { port1, port2 } = new MessageChannel();
+    const sending = sendChunks(source(5, 2), port1, () => {});
+    const received: number[][] = [];
+    for await (const chunk of receiveChunks(port2)) {
+      received.push([...chunk]);
+      await sending; // all are there
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(received.flat()).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
+    expect(received.length).toBeLessThanOrEqual(2);
   });
 
   test("sendChunks() waits while the receiver is behind", async () => {

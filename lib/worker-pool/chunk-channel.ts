@@ -74,7 +74,8 @@ export async function sendChunks(
 }
 
 /**
- * The chunks that come through a port, each exactly once. Throws what the
+ * The bytes that come through a port, those that are there already as one
+ * chunk: each costs a decompressor a trip to its thread. Throws what the
  * sender's source failed with; Unavailable if the sender is gone. Closes the
  * port at the end, which stops the sender.
  */
@@ -104,11 +105,24 @@ export async function* receiveChunks(
       if ("code" in message) {
         throw new StatusError(codeFromNumber(message.code), message.message);
       }
-      yield message.chunk;
-      const consumedBytes = message.chunk.byteLength;
+      const chunk = withFollowing(message.chunk, queue);
+      yield chunk;
+      const consumedBytes = chunk.byteLength;
       port.postMessage({ consumedBytes } satisfies CreditMessage);
     }
   } finally {
     port.close();
   }
+}
+
+/** Takes the chunks at the head of the queue, and joins them to the first. */
+function withFollowing(first: Uint8Array, queue: ChunkMessage[]): Uint8Array {
+  const chunks = [first];
+  for (;;) {
+    const [next] = queue;
+    if (next === undefined || !("chunk" in next)) break;
+    chunks.push(next.chunk);
+    queue.shift();
+  }
+  return chunks.length === 1 ? first : Buffer.concat(chunks);
 }
