@@ -1,10 +1,14 @@
 // Proves that each service takes the file that `berth up` writes for it.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findInstallation } from "../../services/cli/up/installation-process.js";
-import { localConfiguration } from "../../services/cli/up/local-configuration.js";
+import {
+  localConfiguration,
+  localPaths,
+} from "../../services/cli/up/local-configuration.js";
 import { runProgram } from "../fixtures/berth.js";
 
 const installation = findInstallation();
@@ -12,6 +16,9 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "berth-local-"));
+  const { recordKey } = localPaths(folder);
+  await mkdir(dirname(recordKey));
+  await writeFile(recordKey, randomBytes(32));
 });
 afterAll(() => rm(folder, { recursive: true }));
 

@@ -15,13 +15,14 @@ import { codeName, toStatusError } from "../../../lib/status/index.js";
 import { checkDockerConfigFile } from "../check-docker-config-file.js";
 import type { Command } from "../command.js";
 import { executeAction } from "../run/execute-action.js";
-import { pinImage } from "../run/pin-image.js";
+import { pinImages } from "../run/pin-images.js";
 import { createProgressLine, formatPull } from "../run/progress-line.js";
 import { followPull } from "../run/pull-progress-socket.js";
 import { reportResult } from "../run/report-result.js";
 import { parseRunSettings, type RunSettings } from "../run/run-settings.js";
 import { uploadAction } from "../run/upload-action.js";
 import { localPaths } from "../up/local-configuration.js";
+import { pullsFromRegistry } from "../up/local-source-file.js";
 import { chooseStateFolder } from "../up/state-folder.js";
 import { checkServing } from "../up/wait-until-serving-grpc.js";
 import { findDockerConfig } from "../up/write-configuration-files.js";
@@ -37,7 +38,8 @@ const help = `usage: berth run [OPTION…] IMAGE -- COMMAND [ARGUMENT…]
 Runs one action in an image on a running "berth up", shows its output, and
 exits with its status; with 125 when it could not be run to its end, 130 when
 interrupted, 1 when all went well but an --output is missing. An image that is
-named by tag is looked up first, and run by its digest.
+named by tag is looked up first, and run by its digest. IMAGE may be several,
+joined by "+", and trees in CAS (cas://…), where "berth up" has --source cas.
 
   --engine ADDRESS       where the engine listens (127.0.0.1:8980)
   --instance NAME        instance name ("")
@@ -89,12 +91,14 @@ async function runAction(
     checkDockerConfigFile(settings.dockerConfig);
     await checkServing(settings.engine);
     const dockerConfig = settings.dockerConfig ?? findDockerConfig(env);
-    const image = await pinImage(settings.image, { dockerConfig, signal });
+    const image = await pinImages(settings.image, { dockerConfig, signal });
     const actionDigest = await uploadAction(settings, image, cas, context);
     const state = chooseStateFolder("run", settings.state, env);
     const response = await executeWithProgress(
       { settings, image, actionDigest },
-      localPaths(state).fetcherSocket,
+      (await pullsFromRegistry(state))
+        ? localPaths(state).fetcherSocket
+        : undefined,
       context,
     );
     return await reportResult(response, settings, cas, context);
@@ -106,7 +110,7 @@ async function runAction(
 /** Executes, and shows meanwhile how the image is pulled. */
 async function executeWithProgress(
   action: { settings: RunSettings; image: string; actionDigest: Digest },
-  fetcherSocket: string,
+  fetcherSocket: string | undefined,
   context: Pick<Parameters<typeof executeAction>[0], "instanceName" | "signal">,
 ): Promise<ExecuteResponse> {
   const { settings, image, actionDigest } = action;
@@ -122,6 +126,7 @@ async function executeWithProgress(
       metadata: requestMetadata(),
       onStage: (stage) => {
         if (stage !== ExecutionStage_Value.EXECUTING || isFollowing) return;
+        if (fetcherSocket === undefined) return;
         isFollowing = true;
         // Ends by itself or by `done`, and never fails.
         void followPull(

@@ -1,20 +1,38 @@
-import { parseImageReference } from "../../../lib/image/index.js";
+import {
+  type ImageReference,
+  parseImageList,
+} from "../../../lib/image/index.js";
 import {
   createConfiguredImageSource,
   createSourceImageResolver,
 } from "../../../lib/registry/index.js";
 
+interface PinOptions {
+  readonly dockerConfig: string | undefined;
+  readonly signal: AbortSignal;
+}
+
 /**
- * The image with its digest, in canonical form: a reference that has one is
- * only checked, a tag is looked up in its registry for this machine's
- * platform. Routers refuse tags by default, since a cached result would
- * outlive what the tag meant.
+ * Images joined by "+", each with its digest, in canonical form: a reference
+ * that has one is only checked, a tag is looked up in its registry for this
+ * machine's platform. Routers refuse tags by default, since a cached result
+ * would outlive what the tag meant.
  */
-export async function pinImage(
-  image: string,
-  options: { dockerConfig: string | undefined; signal: AbortSignal },
+export async function pinImages(
+  text: string,
+  options: PinOptions,
 ): Promise<string> {
-  const reference = parseImageReference(image);
+  const references = parseImageList(text, { allowCas: true });
+  const pinned = await Promise.all(
+    references.map((reference) => pin(reference, options)),
+  );
+  return pinned.join(" + ");
+}
+
+async function pin(
+  reference: ImageReference,
+  { dockerConfig, signal }: PinOptions,
+): Promise<string> {
   if (reference.kind !== "registry" || reference.digest !== undefined) {
     return String(reference);
   }
@@ -22,7 +40,6 @@ export async function pinImage(
   const registries = {
     [reference.registry]: { realmHosts: [], mirrors: [] },
   };
-  const { dockerConfig, signal } = options;
   const { source, close } = createConfiguredImageSource({
     registries,
     dockerConfig,
