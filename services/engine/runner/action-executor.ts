@@ -23,6 +23,7 @@ import {
   makeOpenDirectory,
   type PlacementMethod,
   pinInputRoot,
+  placementOf,
   writeInputRoot,
 } from "./file-input-root.js";
 import { FileOutputStorer } from "./file-output-storer.js";
@@ -109,7 +110,7 @@ export async function executeAction(
     const added = directoriesToAdd(inputRoot, paths.requiredDirectories);
     await writeInputRoot(directory.root, inputRoot, {
       cas: options.cas,
-      how: options.placement,
+      how: placementOf(inputRoot, routed.nestedInputRoot, options.placement),
       signal,
     });
     for (const path of added) makeOpenDirectory(`${directory.root}/${path}`);

@@ -32,6 +32,26 @@ export function pinInputRoot(
 }
 
 /**
+ * How each file of an input root comes into its build directory. Of an input
+ * root with an image around the action's own, the image's files are linked
+ * whatever holds for others: the router has put the helper before the command,
+ * which shows them to the action by way of an overlay, and so never a path
+ * through which their inodes could be changed.
+ */
+export function placementOf(
+  { topDirectories }: InputRoot,
+  nested: Digest | undefined,
+  usual: PlacementMethod,
+): (path: string) => PlacementMethod {
+  if (nested === undefined || usual === "link") return () => usual;
+  const own = topDirectories
+    .filter(({ digest }) => digest.equals(nested))
+    .map(({ name }) => `${name}/`);
+  return (path) =>
+    own.some((prefix) => path.startsWith(prefix)) ? usual : "link";
+}
+
+/**
  * Lays out an input root in an empty directory: directories anyone may write
  * to, read-only files, symlinks as they are. Nothing of it is followed: every
  * path is made by us, directories before what they hold, symlinks last.
@@ -41,7 +61,7 @@ export async function writeInputRoot(
   inputRoot: InputRoot,
   options: {
     cas: FileContentAddressableStorage;
-    how: PlacementMethod;
+    how: (path: string) => PlacementMethod;
     signal: AbortSignal;
   },
 ): Promise<void> {
@@ -58,7 +78,7 @@ export async function writeInputRoot(
   }
   for (const { path, digest, isExecutable } of inputRoot.files) {
     const executable = isExecutable;
-    cas.place(digest, `${directory}/${path}`, { executable, how });
+    cas.place(digest, `${directory}/${path}`, { executable, how: how(path) });
     await pause();
   }
   for (const { path, target } of inputRoot.symlinks) {

@@ -10,6 +10,11 @@ import { missingBlobsError } from "../missing-blobs.js";
 
 /** An input root laid out flat, a directory always before what is in it. */
 export interface InputRoot {
+  /** Of the root itself, with the digests of their Directories. */
+  readonly topDirectories: readonly {
+    readonly name: string;
+    readonly digest: Digest;
+  }[];
   /** Paths of directories beneath the root. */
   readonly directories: readonly string[];
   readonly files: readonly InputFile[];
@@ -138,7 +143,12 @@ function unfold(root: Digest, known: Directories): InputRoot {
       queue.push({ prefix: `${prefix}${node.name}/`, digest: digestOf(node) });
     }
   }
-  return { directories, files, symlinks };
+  const top = known.get(root.key)?.directories ?? [];
+  const topDirectories = top.map((node) => ({
+    name: node.name,
+    digest: digestOf(node),
+  }));
+  return { topDirectories, directories, files, symlinks };
 }
 
 function checkTarget(path: string, target: string): void {

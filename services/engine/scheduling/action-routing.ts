@@ -22,6 +22,11 @@ export interface RoutedAction {
   readonly invocationKeys: readonly string[];
   /** The command is not the client's any more: the router wrote it. */
   readonly isRewritten: boolean;
+  /**
+   * The client's input root, where the router has put it into another one,
+   * whose other entries are an image's.
+   */
+  readonly nestedInputRoot: Digest | undefined;
 }
 
 /** Decides how an action is executed. */

@@ -22,6 +22,7 @@ export function createDirectActionRouting(reader: CasReader): ActionRouting {
         commandDigest,
         invocationKeys: [requestMetadata?.toolInvocationId ?? ""],
         isRewritten: false,
+        nestedInputRoot: undefined,
       };
     },
   };

@@ -1,4 +1,5 @@
 import {
+  type Action,
   DigestFunction_Value,
   type Platform,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
@@ -62,7 +63,14 @@ function checkAnswer(
     commandDigest: routed,
     invocationKeys: invocationKeys.map(keyOf),
     isRewritten: routed.hash !== original?.hash,
+    nestedInputRoot: nestedInputRoot(action, request.action),
   };
+}
+
+function nestedInputRoot(routed: Action, original: Action): Digest | undefined {
+  const { inputRootDigest } = original;
+  if (routed.inputRootDigest?.hash === inputRootDigest?.hash) return undefined;
+  return Digest.fromProto(inputRootDigest, "input_root_digest");
 }
 
 function keyOf({ typeUrl, value }: Any): string {
