@@ -12,6 +12,7 @@ test_tools=(
   bazel:bazel-bootstrap
   /usr/share/bazel/rules/java:bazel-rules-java
   /usr/share/bazel/rules/proto:bazel-rules-proto
+  bindfs:bindfs
   bsdtar:libarchive-tools
   bwrap:bubblewrap
   debootstrap:debootstrap

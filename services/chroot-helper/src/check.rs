@@ -106,19 +106,22 @@ fn probe(config: Config) -> Vec<Finding> {
 fn probe_idmap(plan: &Plan, identity: Identity) -> Result<()> {
     let path = plan.config.build_directory.clone();
     let directory = open(&path, DIRECTORY, Mode::empty()).during("open", &path)?;
-    let root = InputRoot { build: path.clone(), path, directory };
+    let (inside, build) = (path.clone(), path.clone());
+    let root = InputRoot { path, directory, inside, image: None, build };
     process::map_input_root(identity, &root).map(drop)
 }
 
 type Probe = fn(&Plan) -> Result<()>;
 
 /// What is tried in the namespaces, and whether an action can do without.
-const INSIDE: [(&str, bool, Probe); 6] = [
+const INSIDE: [(&str, bool, Probe); 7] = [
     ("fresh /proc", true, probe_proc),
     ("tmpfs", true, |_| mount_new("tmpfs", &[]).map(drop)),
     ("user xattrs on tmpfs", false, probe_xattr),
-    ("overlay", false, probe_overlay),
-    ("host name and IPC of its own", true, |_| action::leave_names()),
+    // Before the other, which may cover it.
+    ("overlay on inputs (inline)", false, probe_inline),
+    ("overlay", false, |_| probe_overlay(None)),
+    ("own host name and IPC", true, |_| action::leave_names()),
     ("network namespace", false, |_| action::leave_network()),
 ];
 
@@ -174,14 +177,24 @@ fn probe_xattr(_: &Plan) -> Result<()> {
     fsetxattr(&directory, "user.berth", b"1", XattrFlags::empty()).during("setxattr", "tmpfs")
 }
 
-fn probe_overlay(_: &Plan) -> Result<()> {
+/// Inputs with an image merged into them are the lower of an overlay.
+fn probe_inline(plan: &Plan) -> Result<()> {
+    let build = &plan.config.build_directory;
+    if build.as_os_str().is_empty() {
+        return Ok(());
+    }
+    probe_overlay(Some(open(build, DIRECTORY, Mode::empty()).during("open", build)?))
+}
+
+fn probe_overlay(lower: Option<OwnedFd>) -> Result<()> {
     let base: OwnedFd = mount_new("tmpfs", &[])?;
     attach(base.as_fd(), CWD, "/tmp")?;
     fchdir(&base).during("fchdir", "tmpfs")?;
     for name in ["u", "w", "lower", "root"] {
         mkdirat(&base, name, Mode::RWXU).during("mkdir", name)?;
     }
-    let lower = openat(&base, "lower", DIRECTORY, Mode::empty()).during("open", "lower")?;
+    let ours = || openat(&base, "lower", DIRECTORY, Mode::empty()).during("open", "lower");
+    let lower = lower.map_or_else(ours, Ok)?;
     mount_overlay(&base, &lower).map(drop)
 }
 

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 pub enum Source {
     /// An image: the canonical reference, and the digest that names its root in the store.
     Image { reference: String, hex: String },
+    /// An image that the router merged into the input root, in which this directory is the action's
+    /// own.
+    Inline { name: String },
     /// The worker's own root, with the store hidden.
     Machine,
 }
@@ -32,6 +35,9 @@ pub struct Plan {
     pub made_directories: Vec<PathBuf>,
     pub argv: Vec<CString>,
 }
+
+/// Where the sandbox puts something of its own over whatever an image has there.
+const PROVIDED: [&str; 5] = ["proc", "sys", "dev", "tmp", "etc"];
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -62,6 +68,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command> {
 struct Flags {
     config: Option<PathBuf>,
     image: Option<OsString>,
+    inline: Option<OsString>,
     sandbox: bool,
     check: bool,
     json: bool,
@@ -105,6 +112,7 @@ fn set_flag(flags: &mut Flags, argument: &OsStr) -> Result<()> {
         (b"--config", Some(v)) if v.as_bytes().starts_with(b"/") => flags.config = Some(v.into()),
         (b"--config", _) => return Err(usage("--config must be an absolute path")),
         (b"--image", Some(v)) => flags.image = Some(v.to_owned()),
+        (b"--inline", Some(v)) => flags.inline = Some(v.to_owned()),
         (b"--sandbox", None) => flags.sandbox = true,
         (b"--check", None) => flags.check = true,
         (b"--json", None) => flags.json = true,
@@ -145,9 +153,10 @@ impl Plan {
 }
 
 fn plan(flags: Flags, config: Config) -> Result<Plan> {
-    let source = match (flags.image, flags.sandbox) {
-        (Some(image), false) => image_source(&image)?,
-        (None, true) => Source::Machine,
+    let source = match (flags.image, flags.inline, flags.sandbox) {
+        (Some(image), inline, false) => image_source(&image, inline)?,
+        (None, None, true) => Source::Machine,
+        (None, Some(_), false) => return Err(usage("--inline takes the --image that is in it")),
         _ => return Err(usage("exactly one of --image and --sandbox must be given")),
     };
     if matches!(source, Source::Image { .. }) && config.store.is_none() {
@@ -184,20 +193,43 @@ fn plan(flags: Flags, config: Config) -> Result<Plan> {
     Ok(plan)
 }
 
-fn image_source(image: &OsStr) -> Result<Source> {
+/// Where the image is: named by `--image`, and in the input root where there is `--inline`.
+fn image_source(image: &OsStr, inline: Option<OsString>) -> Result<Source> {
     let reference = image.to_str().unwrap_or_default();
-    let hex = reference.rsplit_once("@sha256:").map_or("", |(_, hex)| hex);
-    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    // It becomes a line of the fetcher's protocol and a name in the store.
-    if hex.len() != 64
-        || !hex.bytes().all(is_hex)
-        || reference.bytes().any(|b| b <= b' ' || b == 127)
-    {
+    let Some(hex) = digest_of(reference) else {
         return Err(usage(format!(
-            "--image must be registry/repository@sha256:<64 hex digits>: current value is {image:?}"
+            "--image must be registry/repository@sha256:<64 hex digits> or \
+             cas://<64 hex digits>/<size>: current value is {image:?}"
         )));
+    };
+    let Some(inline) = inline else {
+        return Ok(Source::Image { reference: reference.to_owned(), hex: hex.to_owned() });
+    };
+    // The sandbox has directories of its own at the others.
+    let is_free = |name: &&str| !["", ".", ".."].contains(name) && !PROVIDED.contains(name);
+    let name = inline.to_str().filter(|name| !name.contains('/')).filter(is_free);
+    let name = name.ok_or_else(|| {
+        usage(format!("--inline must be the name of a directory: current value is {inline:?}"))
+    })?;
+    Ok(Source::Inline { name: name.to_owned() })
+}
+
+/// The digest in a canonical reference: of a manifest, or of a tree in CAS.
+fn digest_of(reference: &str) -> Option<&str> {
+    // It becomes a line of the fetcher's protocol and a name in the store.
+    if reference.bytes().any(|b| b <= b' ' || b == 127) {
+        return None;
     }
-    Ok(Source::Image { reference: reference.to_owned(), hex: hex.to_owned() })
+    let hex = match reference.strip_prefix("cas://") {
+        Some(tree) => {
+            let (hex, size) = tree.split_once('/')?;
+            let is_size = !size.is_empty() && size.bytes().all(|b| b.is_ascii_digit());
+            is_size.then_some(hex)?
+        }
+        None => reference.rsplit_once("@sha256:")?.1,
+    };
+    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    (hex.len() == 64 && hex.bytes().all(is_hex)).then_some(hex)
 }
 
 fn relative(value: &OsStr, flag: &str) -> Result<PathBuf> {

@@ -26,9 +26,10 @@ use command_line::{Command, Plan};
 use error::{During, Error, Result};
 
 const HELP: &str = "\
-berth-exec [--config=FILE] (--image=REFERENCE | --sandbox) [OPTION…] -- PROGRAM [ARGUMENT…]
+berth-exec [--config=FILE] (--image=REFERENCE [--inline=NAME] | --sandbox) [OPTION…] -- PROGRAM [ARGUMENT…]
   --config=FILE             the operator's file, absolute (default /etc/berth/exec.toml)
-  --image=REFERENCE         registry/repository@sha256:<hex>: run in this image's root
+  --image=REFERENCE         registry/repository@sha256:<hex> or cas://<hex>/<size>: run in this image's root
+  --inline=NAME             the image is in the input root, and the action's own input root is its NAME
   --sandbox                 run in the machine's own root, read-only and with the store hidden
   --working-directory=PATH  what to strip from the current directory to get the input root
   --network=host|none       the machine's network, or a loopback only

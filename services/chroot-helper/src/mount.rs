@@ -184,9 +184,9 @@ pub fn mount_sys(root: &OwnedFd) -> Result<()> {
     }
 }
 
-/// Binds the input root at its own absolute path.
-pub fn bind_input_root(mount: OwnedFd, input_root: &InputRoot, root: &OwnedFd) -> Result<()> {
-    let path = relative(&input_root.path);
+/// Binds the input root where the action finds it: at the path that it has outside, or in its image.
+pub fn bind_input_root(mount: OwnedFd, inside: &Path, root: &OwnedFd) -> Result<()> {
+    let path = relative(inside);
     let resolve = WITHIN | ResolveFlags::NO_SYMLINKS;
     let target = openat2(root, &path, DIRECTORY, Mode::empty(), resolve).during("open", &path)?;
     attach_to(&mount, &target, &path)

@@ -3,11 +3,13 @@
 
 use std::fmt::Write;
 use std::io::{IoSlice, IoSliceMut};
+use std::iter;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, Mode, OFlags, open};
+use rustix::fs::{CWD, Mode, OFlags, fstatfs, open};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{
@@ -23,6 +25,7 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use crate::command_line::Plan;
 use crate::config::{Config, IdRange, Proc};
 use crate::error::{During, Error, Result};
+use crate::mount::NO_SETUID;
 use crate::sandbox::{InputRoot, write_file};
 use crate::sys::{self, Holder, Signals};
 
@@ -31,6 +34,8 @@ const HELPER_IS_GONE: i32 = libc::SIGPWR;
 /// Forwarded to the action's process group, as a terminal or a supervisor would send them.
 const FORWARDED: [i32; 6] =
     [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
+/// `FUSE_SUPER_MAGIC` of statfs(2).
+const FUSE: rustix::fs::FsWord = 0x6573_5546;
 /// Longest fault that is sent out of the sandbox.
 const FAULT_LIMIT: usize = 4096;
 
@@ -156,9 +161,11 @@ fn prepare(
     write_id_maps(plan, identity, init)?;
     send(socket, b"m", SendFlags::NOSIGNAL).during("send", "init")?;
     if identity.is_mapped() {
-        let mount = map_input_root(identity, input_root)?;
-        let descriptors = [mount.as_fd()];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mounts = map_input_root(identity, input_root)?;
+        let image = mounts.image.iter();
+        let descriptors: Vec<_> =
+            iter::once(&mounts.input_root).chain(image).map(AsFd::as_fd).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&descriptors));
         sendmsg(socket, &[IoSlice::new(b"i")], &mut control, SendFlags::NOSIGNAL)
@@ -193,15 +200,17 @@ fn id_map(inside: u32, outside: u32, range: Option<IdRange>) -> String {
     map
 }
 
-/// A bind of the input root in which the sandbox's user and the runner's are exchanged, so that what
-/// the action makes belongs to the runner. All other owners stay, so that an input of a third uid can
-/// be replaced, as any entry of a directory of one's own, but neither written nor changed in mode.
-pub fn map_input_root(identity: Identity, input_root: &InputRoot) -> Result<OwnedFd> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH;
-    let path = &input_root.path;
-    let mount = open_tree(&input_root.directory, "", flags).during("open_tree", path)?;
+/// What only the helper may mount for the sandbox.
+pub struct Mapped {
+    pub input_root: OwnedFd,
+    /// The image that the input root lies in, where it can be had so.
+    pub image: Option<OwnedFd>,
+}
+
+/// Binds in which the sandbox's user and the runner's are exchanged, so that what the action makes
+/// belongs to the runner. All other owners stay, so that an input of a third uid can be replaced, as
+/// any entry of a directory of one's own, but neither written nor changed in mode.
+pub fn map_input_root(identity: Identity, input_root: &InputRoot) -> Result<Mapped> {
     // A mount takes its map from a user namespace, and that takes a process to be made.
     let holder = Holder::of_user_namespace().during("clone", "user namespace")?;
     let proc = format!("/proc/{}", holder.pid.as_raw_pid());
@@ -210,8 +219,26 @@ pub fn map_input_root(identity: Identity, input_root: &InputRoot) -> Result<Owne
     let name = format!("{proc}/ns/user");
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let userns = open(&name, flags, Mode::empty()).during("open", &name)?;
-    let attributes = sys::MOUNT_NOSUID | sys::MOUNT_NODEV;
-    sys::map_mount(mount.as_fd(), userns.as_fd(), attributes).during("mount_setattr", path)?;
+    let image = input_root.image.as_ref();
+    Ok(Mapped {
+        input_root: bind_mapped(&input_root.directory, &userns, &input_root.path)?,
+        // Without it the image's files have other owners, and are there to be read.
+        image: image.and_then(|image| bind_mapped(image, &userns, &input_root.path).ok()),
+    })
+}
+
+fn bind_mapped(directory: &OwnedFd, userns: &OwnedFd, path: &Path) -> Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let mount = open_tree(directory, "", flags).during("open_tree", path)?;
+    match sys::map_mount(mount.as_fd(), userns.as_fd(), NO_SETUID) {
+        // There the server says whom its files belong to, whoever makes them.
+        Err(_) if fstatfs(directory).is_ok_and(|found| found.f_type == FUSE) => {
+            sys::restrict_mount(mount.as_fd(), NO_SETUID).during("mount_setattr", path)?;
+        }
+        other => other.during("mount_setattr", path)?,
+    }
     Ok(mount)
 }
 
@@ -258,15 +285,17 @@ pub fn end_with_helper(socket: &OwnedFd) {
     }
 }
 
-/// Takes the mount that the helper made of the input root.
-pub fn receive_mount(socket: &OwnedFd) -> Result<OwnedFd> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+/// Takes the mounts that the helper made.
+pub fn receive_mounts(socket: &OwnedFd) -> Result<Mapped> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0_u8; 1];
     recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)
         .during("recvmsg", "helper")?;
     match control.drain().next() {
-        Some(RecvAncillaryMessage::ScmRights(mut descriptors)) => descriptors.next(),
+        Some(RecvAncillaryMessage::ScmRights(mut descriptors)) => {
+            descriptors.next().map(|input_root| Mapped { input_root, image: descriptors.next() })
+        }
         _ => None,
     }
     // The helper has failed or died, and says so itself.

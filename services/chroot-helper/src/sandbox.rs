@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, open, openat, openat2};
+use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -34,8 +35,13 @@ pub const WITHIN: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MA
 
 /// The directory that holds the action's inputs and takes its outputs.
 pub struct InputRoot {
+    /// Where the machine has it.
     pub path: PathBuf,
     pub directory: OwnedFd,
+    /// Where the action finds it.
+    pub inside: PathBuf,
+    /// What it lies in where an image was merged into the input root: that image.
+    pub image: Option<OwnedFd>,
     /// The build directory as the kernel names it.
     pub build: PathBuf,
 }
@@ -48,8 +54,8 @@ pub fn run(plan: &Plan) -> Result<u8> {
     let lease = take_lease(plan)?;
     // The current directory is the one thing that a new mount namespace translates for us: the image
     // root is reached there without its path being walked again by anyone.
-    if let Some(lease) = &lease {
-        fchdir(&lease.root).during("fchdir", "rootfs")?;
+    if let Some(image) = lease.as_ref().map(|lease| &lease.root).or(input_root.image.as_ref()) {
+        fchdir(image).during("fchdir", "rootfs")?;
     }
     // Blocked from here on, so that none is lost between the fork and the waiting.
     let signals = Signals::block().during("signalfd", "")?;
@@ -77,28 +83,49 @@ pub fn run(plan: &Plan) -> Result<u8> {
 
 fn open_input_root(plan: &Plan) -> Result<InputRoot> {
     let here = std::env::current_dir().during("getcwd", "")?;
-    let build = &plan.config.build_directory;
-    let directory = &plan.working_directory;
-    if !here.ends_with(directory) {
+    let directory = match &plan.source {
+        Source::Inline { name } => Path::new(name).join(&plan.working_directory),
+        _ => plan.working_directory.clone(),
+    };
+    // Not compared as paths, to which an empty last component is none.
+    let directory: PathBuf = directory.components().collect();
+    if !here.ends_with(&directory) {
         return Err(Error::Usage(format!(
             "the current directory {here:?} does not end in the working directory {directory:?}"
         )));
     }
-    let path = here.ancestors().nth(directory.components().count()).unwrap_or(&here).to_owned();
+    let whole = here.ancestors().nth(directory.components().count()).unwrap_or(&here);
     // The kernel names the current directory without links; the operator may have used some.
-    let beneath = |build: &Path| path.starts_with(build) && path != build;
+    let build = &plan.config.build_directory;
+    let beneath = |build: &Path| whole.starts_with(build) && whole != build;
     let physical = if beneath(build) { Ok(build.clone()) } else { std::fs::canonicalize(build) };
     let build = match physical {
         Ok(build) if beneath(&build) => build,
         _ => {
             return Err(Error::Usage(format!(
-                "the input root {path:?} must lie beneath build_directory {build:?}"
+                "the input root {whole:?} must lie beneath build_directory {build:?}"
             )));
         }
     };
-    let directory = openat2(CWD, &path, DIRECTORY, Mode::empty(), ResolveFlags::NO_SYMLINKS)
-        .during("open", &path)?;
-    Ok(InputRoot { path, directory, build })
+    let place = |path: &Path| {
+        openat2(CWD, path, DIRECTORY, Mode::empty(), ResolveFlags::NO_SYMLINKS).during("open", path)
+    };
+    Ok(match &plan.source {
+        Source::Inline { name } => InputRoot {
+            path: whole.join(name),
+            directory: place(&whole.join(name))?,
+            inside: Path::new("/").join(name),
+            image: Some(place(whole)?),
+            build,
+        },
+        _ => InputRoot {
+            path: whole.to_owned(),
+            directory: place(whole)?,
+            inside: whole.to_owned(),
+            image: None,
+            build,
+        },
+    })
 }
 
 fn take_lease(plan: &Plan) -> Result<Option<Lease>> {
@@ -136,7 +163,7 @@ fn make(
 
     let (gate, opener) = pipe_with(PipeFlags::CLOEXEC).during("pipe", "")?;
     let hold = Hold { proc: &proc, socket, gate: &gate };
-    let mut action = || match action::enter(plan, &hold, &input_root.path, mask) {
+    let mut action = || match action::enter(plan, &hold, &input_root.inside, mask) {
         Ok(()) => {
             let error = action::exec(plan);
             // The action's own fault: said on its own stderr, with its own status.
@@ -153,10 +180,8 @@ fn make(
     // Its process is prepared beside the mounts: it is the longer half of what follows them.
     let action = Beside::start(own, &mut action).during("clone", "action")?;
 
-    let source = match plan.source {
-        Source::Image { .. } => open(".", DIRECTORY, Mode::empty()).during("open", "rootfs")?,
-        Source::Machine => open("/", DIRECTORY, Mode::empty()).during("open", "/")?,
-    };
+    let place = if plan.source == Source::Machine { "/" } else { "." };
+    let source = open(place, DIRECTORY, Mode::empty()).during("open", "rootfs")?;
     // Opened before anything is mounted over its path.
     let own_mount = match identity.is_mapped() {
         true => None,
@@ -164,26 +189,31 @@ fn make(
     };
     // The one directory of ours: everything that vanishes with the action lies in it.
     let (base, disk) = open_base(plan)?;
+    // Its owners may have to be mapped as well, for the overlay to copy what the action changes.
+    let mut mapped = match (&plan.source, identity.is_mapped()) {
+        (Source::Inline { .. }, true) => Some(process::receive_mounts(socket)?),
+        _ => None,
+    };
     fchdir(&base).during("fchdir", "base")?;
     for name in ["u", "w", "root", "empty", "dev", "tmp"] {
         let mode = Mode::from_raw_mode(if name == "tmp" { 0o1777 } else { 0o755 });
         mkdirat(&base, name, mode).during("mkdir", name)?;
     }
-    upper::fill(plan, &base, &source, input_root)?;
-    let root = match plan.source {
-        // Some kernels and security modules refuse an overlay in a user namespace.
-        Source::Image { .. } => mount::mount_overlay(&base, &source)
-            .or_else(|_| skeleton::build(plan, &base, &source, input_root))?,
-        Source::Machine => skeleton::build(plan, &base, &source, input_root)?,
-    };
+    upper::fill(plan, &base, &source, &input_root.inside)?;
+    let mapped_image = mapped.as_mut().and_then(|mounts| mounts.image.take());
+    let root = make_root(plan, &base, [mapped_image, Some(source)], input_root)?;
     // Where a link of the image stands in its way.
     make_within(&root, &plan.home)?;
     mount::mount_proc(plan, &proc, &root)?;
     mount::mount_dev(&base, &root, devices)?;
     mount::mount_sys(&root)?;
     attach(clone_tree(base.as_fd(), "tmp", mount::NO_SETUID)?.as_fd(), root.as_fd(), "tmp")?;
-    let mount = own_mount.map_or_else(|| process::receive_mount(socket), Ok)?;
-    mount::bind_input_root(mount, input_root, &root)?;
+    let mount = match (own_mount, mapped) {
+        (Some(mount), _) => mount,
+        (None, Some(mounts)) => mounts.input_root,
+        (None, None) => process::receive_mounts(socket)?.input_root,
+    };
+    mount::bind_input_root(mount, &input_root.inside, &root)?;
 
     // Stacks the new root on the old one and takes the old one away: nothing outside has a name now.
     fchdir(&root).during("fchdir", "root")?;
@@ -197,6 +227,29 @@ fn make(
         disk.remove();
     }
     Ok(status)
+}
+
+/// The root: an overlay over the first of the sources that can be the lower of one. Some kernels and
+/// security modules refuse it in a user namespace, and some file systems under it.
+fn make_root(
+    plan: &Plan,
+    base: &OwnedFd,
+    sources: [Option<OwnedFd>; 2],
+    input_root: &InputRoot,
+) -> Result<OwnedFd> {
+    let [mapped, source] = sources;
+    if let Some(mapped) = &mapped {
+        mkdirat(base, "image", Mode::from_raw_mode(0o755)).during("mkdir", "image")?;
+        attach(mapped.as_fd(), base.as_fd(), "image")?;
+    }
+    let sources = || mapped.iter().chain(&source);
+    if plan.source != Source::Machine
+        && let Some(root) = sources().find_map(|source| mount::mount_overlay(base, source).ok())
+    {
+        return Ok(root);
+    }
+    let source = sources().next().ok_or(Errno::NOENT).during("open", "rootfs")?;
+    skeleton::build(plan, base, source, input_root)
 }
 
 /// The tmpfs that vanishes with the mount namespace, or a directory on disk to be removed.

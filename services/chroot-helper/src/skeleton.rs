@@ -41,7 +41,9 @@ pub fn build(
     if machine {
         skipped.push(PathBuf::from("run"));
     } else {
-        needed.push(relative(&input_root.path));
+        needed.push(relative(&input_root.inside));
+        // In an image that was merged into the input root, the action's own is bound in its place.
+        skipped.push(relative(&input_root.inside));
         for path in provided(base) {
             needed.push(path.clone());
             skipped.push(path);
@@ -56,7 +58,7 @@ pub fn build(
         restore_resolv_conf(&root)?;
         hide(plan, base, &root, input_root)?;
     }
-    make_within(&root, &input_root.path)?;
+    make_within(&root, &input_root.inside)?;
     make_within(&root, Path::new("/etc"))?;
     for path in provided(base) {
         provide(base, &root, &path)?;

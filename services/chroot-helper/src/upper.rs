@@ -12,14 +12,14 @@ use rustix::io::Errno;
 use crate::command_line::Plan;
 use crate::config::Network;
 use crate::error::{During, Error, Result};
-use crate::sandbox::{DIRECTORY, HOSTNAME, InputRoot, WITHIN};
+use crate::sandbox::{DIRECTORY, HOSTNAME, WITHIN};
 
 /// An image's passwd or group file beyond this is not read.
 const ACCOUNTS_LIMIT: u64 = 1 << 20;
 
 /// What the sandbox provides over the image, written before the image can have a say: a link in the
 /// image in place of one of these is hidden by the overlay, or refused, but never followed.
-pub fn fill(plan: &Plan, base: &OwnedFd, image: &OwnedFd, input_root: &InputRoot) -> Result<()> {
+pub fn fill(plan: &Plan, base: &OwnedFd, image: &OwnedFd, input_root: &Path) -> Result<()> {
     for name in ["proc", "sys", "dev", "tmp"] {
         // An image's own directory serves as well; anything else there is hidden by one of ours.
         if name == "sys" || !is_directory(image, name) {
@@ -31,7 +31,7 @@ pub fn fill(plan: &Plan, base: &OwnedFd, image: &OwnedFd, input_root: &InputRoot
         mkdirat(base, path, Mode::from_raw_mode(0o755)).during("mkdir", path)?;
     }
     make_path(base, image, Path::new("/etc"))?;
-    make_path(base, image, &input_root.path)?;
+    make_path(base, image, input_root)?;
     // An image may well have /home as a link; it is made later, then.
     let _ = make_path(base, image, &plan.home);
 

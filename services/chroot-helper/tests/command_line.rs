@@ -94,12 +94,38 @@ fn a_wrong_command_line_is_refused() {
         ),
         (
             vec!["--image=debian:latest", "--", "true"],
-            "--image must be registry/repository@sha256:<64 hex digits>: current value is \"debian:latest\"".to_owned(),
+            "--image must be registry/repository@sha256:<64 hex digits> or cas://<64 hex digits>/<size>: current \
+             value is \"debian:latest\"".to_owned(),
         ),
         (
             vec!["--image=r/i\nACQUIRE x@sha256:5af1d7c1f3d0d6b5c2e4b8a79f00112233445566778899aabbccddeeff001122", "--", "true"],
-            "--image must be registry/repository@sha256:<64 hex digits>: current value is \
+            "--image must be registry/repository@sha256:<64 hex digits> or cas://<64 hex digits>/<size>: current value is \
              \"r/i\\nACQUIRE x@sha256:5af1d7c1f3d0d6b5c2e4b8a79f00112233445566778899aabbccddeeff001122\"".to_owned(),
+        ),
+        (
+            vec!["--image=cas://5af1d7c1/9", "--", "true"],
+            "--image must be registry/repository@sha256:<64 hex digits> or cas://<64 hex digits>/<size>: current \
+             value is \"cas://5af1d7c1/9\"".to_owned(),
+        ),
+        (vec!["--inline=root", "--", "true"], "--inline takes the --image that is in it".to_owned()),
+        (
+            vec!["--inline=root", "--sandbox", "--", "true"],
+            "exactly one of --image and --sandbox must be given".to_owned(),
+        ),
+        (
+            vec![&image, "--inline=../root", "--", "true"],
+            "--inline must be the name of a directory: current value is \"../root\"".to_owned(),
+        ),
+        (
+            vec![&image, "--inline=proc", "--", "true"],
+            "--inline must be the name of a directory: current value is \"proc\"".to_owned(),
+        ),
+        (
+            vec![&image, "--inline=elsewhere", "--", "true"],
+            format!(
+                "the current directory {:?} does not end in the working directory \"elsewhere\"",
+                machine.input_root()
+            ),
         ),
         (
             vec![&image, "--working-directory=elsewhere", "--", "true"],

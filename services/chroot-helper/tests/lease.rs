@@ -95,21 +95,27 @@ fn a_fetcher_that_is_busy_or_gone_does_not_delay_an_action_whose_root_is_there()
 #[test]
 fn a_missing_root_is_acquired() {
     for start in starts() {
-        let machine = Machine::new(start);
-        let (root, away) = (machine.lease().with_file_name(""), machine.directory.join("away"));
-        fs::rename(&root, &away).unwrap();
-        let (from, to) = (away.clone(), root.clone());
-        let path = machine.root();
-        let (thread, lines) = fetcher(&machine, move |stream, _| {
-            fs::rename(&from, &to).unwrap();
-            // In two pieces, as a stream may deliver it.
-            stream.write_all(b"OK /").unwrap();
-            std::thread::sleep(Duration::from_millis(20));
-            writeln!(stream, "{}", path.display().to_string().trim_start_matches('/')).unwrap();
-        });
-        assert_eq!(machine.shell(&[], "cat /etc/os-release"), prints("NAME=image\n"), "{start:?}");
-        assert_eq!(lines.recv().unwrap(), format!("ACQUIRE {}\n", reference()), "{start:?}");
-        thread.join().unwrap();
+        for reference in [reference(), format!("cas://{HEX}/142")] {
+            let machine = Machine::new(start);
+            let (root, away) = (machine.lease().with_file_name(""), machine.directory.join("away"));
+            fs::rename(&root, &away).unwrap();
+            let (from, to) = (away.clone(), root.clone());
+            let path = machine.root();
+            let (thread, lines) = fetcher(&machine, move |stream, _| {
+                fs::rename(&from, &to).unwrap();
+                // In two pieces, as a stream may deliver it.
+                stream.write_all(b"OK /").unwrap();
+                std::thread::sleep(Duration::from_millis(20));
+                let path = path.display().to_string();
+                writeln!(stream, "{}", path.trim_start_matches('/')).unwrap();
+            });
+            let mut command = machine.helper();
+            command.arg(format!("--image={reference}")).args(["--", "cat", "/etc/os-release"]);
+            let found = outcome(command.output().unwrap());
+            assert_eq!(found, prints("NAME=image\n"), "{start:?}");
+            assert_eq!(lines.recv().unwrap(), format!("ACQUIRE {reference}\n"), "{start:?}");
+            thread.join().unwrap();
+        }
     }
 }
 

@@ -43,8 +43,46 @@ pub fn starts() -> Vec<Start> {
     vec![Start::User]
 }
 
+/// How the image reaches the worker.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mode {
+    /// In the store, as a root of its own.
+    BindMount,
+    /// Merged into the action's input root.
+    Inline,
+}
+
+/// A start of the helper in a mode.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Case {
+    pub start: Start,
+    pub mode: Mode,
+}
+
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}-{:?}", self.start, self.mode)
+    }
+}
+
+impl From<Start> for Case {
+    fn from(start: Start) -> Case {
+        Case { start, mode: Mode::BindMount }
+    }
+}
+
+/// Every start in every mode: what an action gets is the same in all of them.
+pub fn cases() -> Vec<Case> {
+    let modes = |start| [Mode::BindMount, Mode::Inline].map(|mode| Case { start, mode });
+    starts().into_iter().flat_map(modes).collect()
+}
+
+/// The directory of a merged input root that is the action's own.
+pub const EXEC_ROOT: &str = "bazel_exec_root";
+
 pub struct Machine {
     pub start: Start,
+    pub mode: Mode,
     pub directory: PathBuf,
     pub config: String,
 }
@@ -58,12 +96,13 @@ pub struct Outcome {
 }
 
 impl Machine {
-    pub fn new(start: Start) -> Machine {
+    pub fn new(case: impl Into<Case>) -> Machine {
+        let Case { start, mode } = case.into();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         // Not in /tmp, which the sandbox replaces: hosts' paths must have a chance to show.
         let name = format!("berth-exec-test-{}-{number}", std::process::id());
         let directory = Path::new("/var/tmp").join(name);
-        let machine = Machine { start, directory, config: String::new() };
+        let machine = Machine { start, mode, directory, config: String::new() };
         let root = machine.root();
         for name in ["bin", "etc", "usr/lib"] {
             fs::create_dir_all(root.join(name)).unwrap();
@@ -76,12 +115,13 @@ impl Machine {
         for name in [
             "sh", "cat", "chmod", "chroot", "cp", "dd", "echo", "env", "find", "grep", "head",
             "hostname", "id", "ifconfig", "kill", "ln", "ls", "mkdir", "mount", "mv", "nc", "ps",
-            "pwd", "readlink", "rm", "seq", "setsid", "sleep", "stat", "touch", "true", "umount",
-            "wc", "wget",
+            "pwd", "readlink", "rm", "seq", "setsid", "sleep", "sort", "stat", "touch", "true",
+            "umount", "wc", "wget",
         ] {
             symlink("busybox", root.join("bin").join(name)).unwrap();
         }
         fs::write(root.join("etc/os-release"), "NAME=image\n").unwrap();
+        fs::create_dir_all(machine.lease().parent().unwrap()).unwrap();
         fs::write(machine.lease(), "").unwrap();
         fs::write(machine.lease().with_file_name("image.json"), "{}\n").unwrap();
         fs::create_dir_all(machine.input_root().join("sub")).unwrap();
@@ -107,16 +147,43 @@ impl Machine {
         }
     }
 
+    /// The image's files.
     pub fn root(&self) -> PathBuf {
-        self.directory.join("store/roots").join(HEX).join("rootfs")
+        match self.mode {
+            Mode::BindMount => self.directory.join("store/roots").join(HEX).join("rootfs"),
+            Mode::Inline => self.whole_input_root(),
+        }
     }
 
     pub fn lease(&self) -> PathBuf {
         self.directory.join("store/roots").join(HEX).join("lock")
     }
 
-    pub fn input_root(&self) -> PathBuf {
+    /// What the worker laid out for the action.
+    pub fn whole_input_root(&self) -> PathBuf {
         self.directory.join("build/action/root")
+    }
+
+    /// The action's own part of it.
+    pub fn input_root(&self) -> PathBuf {
+        match self.mode {
+            Mode::BindMount => self.whole_input_root(),
+            Mode::Inline => self.whole_input_root().join(EXEC_ROOT),
+        }
+    }
+
+    /// Where the action finds that.
+    pub fn inside(&self) -> PathBuf {
+        match self.mode {
+            Mode::BindMount => self.input_root(),
+            Mode::Inline => Path::new("/").join(EXEC_ROOT),
+        }
+    }
+
+    /// Every file of the image as it is on disk: equal if untouched.
+    pub fn image(&self) -> Vec<String> {
+        let own = self.whole_input_root().join(EXEC_ROOT).display().to_string();
+        snapshot(&self.root()).into_iter().filter(|line| !line.starts_with(&own)).collect()
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -155,7 +222,11 @@ impl Machine {
     /// The helper with the image and `flags`, ready to be started.
     pub fn command<S: AsRef<OsStr>>(&self, flags: &[&str], argv: &[S]) -> Command {
         let mut command = self.helper();
-        command.arg(format!("--image=registry.example/test@sha256:{HEX}")).args(flags);
+        command.arg(format!("--image=registry.example/test@sha256:{HEX}"));
+        if self.mode == Mode::Inline {
+            command.arg(format!("--inline={EXEC_ROOT}"));
+        }
+        command.args(flags);
         command.arg("--").args(argv);
         command
     }
