@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
-use support::{Machine, Start, outcome, prints, starts};
+use support::{Case, Machine, Mode, cases, outcome, prints};
 
 /// Starts a script and waits for its first line.
 fn started(machine: &Machine, flags: &[&str], script: &str) -> (Child, BufReader<impl Read>) {
@@ -49,14 +49,14 @@ fn within(patience: Duration, what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// A number of seconds to sleep that no other test's processes have.
-fn mark(start: Start, number: u32) -> String {
-    format!("9{}{number}{}", std::process::id(), start as u32)
+fn mark(case: Case, number: u32) -> String {
+    format!("9{}{number}{}", std::process::id(), 2 * case.start as u32 + case.mode as u32)
 }
 
 #[test]
 fn signals_to_the_helper_reach_the_action() {
-    for start in starts() {
-        let machine = Machine::new(start);
+    for case in cases() {
+        let machine = Machine::new(case);
         for number in [1, 2, 3, 10, 12, 15] {
             let script = format!(
                 "trap 'echo got; exit 3' {number}; echo ready; while :; do sleep 0.01; done"
@@ -68,19 +68,19 @@ fn signals_to_the_helper_reach_the_action() {
             assert_eq!(
                 (child.wait().unwrap().code(), &*line),
                 (Some(3), "got\n"),
-                "{start:?} {number}"
+                "{case:?} {number}"
             );
         }
         let (mut child, _) = started(&machine, &[], "echo ready; exec sleep 1000");
         signal(&child, 15);
-        assert_eq!(child.wait().unwrap().code(), Some(128 + 15), "{start:?}");
+        assert_eq!(child.wait().unwrap().code(), Some(128 + 15), "{case:?}");
     }
 }
 
 #[test]
 fn a_signal_during_the_start_is_not_lost() {
-    for start in starts() {
-        let machine = Machine::new(start);
+    for case in cases() {
+        let machine = Machine::new(case);
         // Before the helper blocks signals it dies of them, which a runner sees as well.
         for delay in 0..40 {
             let mut child = machine.command(&[], &["sleep", "1000"]).spawn().unwrap();
@@ -88,21 +88,21 @@ fn a_signal_during_the_start_is_not_lost() {
             signal(&child, 15);
             let status = child.wait().unwrap();
             let ended = status.code() == Some(143) || status.signal() == Some(15);
-            assert!(ended, "{start:?} {delay}: {status:?}");
+            assert!(ended, "{case:?} {delay}: {status:?}");
         }
     }
 }
 
 #[test]
 fn what_an_action_leaves_behind_dies_with_it_and_before_the_lease_ends() {
-    for start in starts() {
-        let machine = Machine::new(start);
-        let sleep = mark(start, 1);
+    for case in cases() {
+        let machine = Machine::new(case);
+        let sleep = mark(case, 1);
         let script = format!(
             "(setsid sleep {sleep} >/dev/null 2>&1 &); (trap '' HUP TERM; sleep {sleep} >/dev/null 2>&1) & exit 5"
         );
         let found = machine.shell(&[], &script);
-        assert_eq!((found.status, processes(&sleep)), (5, vec![]), "{start:?}");
+        assert_eq!((found.status, processes(&sleep)), (5, vec![]), "{case:?}");
         let lock = File::open(machine.lease()).unwrap();
         flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
     }
@@ -110,22 +110,22 @@ fn what_an_action_leaves_behind_dies_with_it_and_before_the_lease_ends() {
 
 #[test]
 fn thousands_of_orphans_are_reaped() {
-    for start in starts() {
-        let machine = Machine::new(start);
+    for case in cases() {
+        let machine = Machine::new(case);
         let before = Instant::now();
         let script = "probe orphans 2000; sleep 0.2; set -- /proc/[0-9]*; echo $#";
         // A tenth of them sleeps; the init and the shell are there as well.
-        assert_eq!(machine.shell(&[], script), prints("202\n"), "{start:?}");
+        assert_eq!(machine.shell(&[], script), prints("202\n"), "{case:?}");
         assert!(before.elapsed() < Duration::from_secs(20));
     }
 }
 
 #[test]
 fn killing_the_helper_kills_everything_and_then_frees_the_lease() {
-    for start in starts() {
-        let machine = Machine::new(start);
+    for case in cases() {
+        let machine = Machine::new(case);
         for number in 0..20 {
-            let sleep = mark(start, 100 + number);
+            let sleep = mark(case, 100 + number);
             let script = format!(
                 "for i in 1 2 3 4 5 6 7 8; do setsid sh -c 'trap \"\" TERM; sleep {sleep}; :' >/dev/null 2>&1 & done; \
                  echo ready; sleep {sleep}"
@@ -138,14 +138,20 @@ fn killing_the_helper_kills_everything_and_then_frees_the_lease() {
             let mut alive = Vec::new();
             within(Duration::from_secs(1), "the lease is not freed", || {
                 // The lock is tried first: if it is to be had, everything must have been dead already.
-                let free = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+                let free = match case.mode {
+                    Mode::BindMount => {
+                        flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+                    }
+                    // Nothing is leased: all that matters is that everything ends soon.
+                    Mode::Inline => !processes(&sleep).iter().any(|line| line.contains("sleep")),
+                };
                 if free {
                     alive = processes(&sleep);
                     alive.retain(|line| !line.contains("berth-exec"));
                 }
                 free
             });
-            assert_eq!(alive, Vec::<String>::new(), "{start:?}");
+            assert_eq!(alive, Vec::<String>::new(), "{case:?}");
             assert_eq!(child.wait().unwrap().signal(), Some(9));
             within(Duration::from_secs(1), "the init is not gone", || processes(&sleep).is_empty());
         }
@@ -154,9 +160,9 @@ fn killing_the_helper_kills_everything_and_then_frees_the_lease() {
 
 #[test]
 fn killing_the_helper_while_it_starts_leaves_nothing() {
-    for start in starts() {
-        let machine = Machine::new(start);
-        let sleep = mark(start, 3);
+    for case in cases() {
+        let machine = Machine::new(case);
+        let sleep = mark(case, 3);
         for delay in 0..60 {
             let mut child =
                 machine.command(&["--network=none"], &["sleep", &sleep]).spawn().unwrap();
@@ -175,8 +181,8 @@ fn killing_the_helper_while_it_starts_leaves_nothing() {
 
 #[test]
 fn a_hundred_runs_leave_no_mount_and_no_process() {
-    for start in starts() {
-        let machine = Machine::new(start);
+    for case in cases() {
+        let machine = Machine::new(case);
         let mounts = || fs::read_to_string("/proc/self/mountinfo").unwrap().lines().count();
         let before = mounts();
         for _ in 0..25 {
@@ -185,23 +191,23 @@ fn a_hundred_runs_leave_no_mount_and_no_process() {
                 command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
             };
             for child in (0..4).map(spawn).collect::<Vec<Child>>() {
-                assert_eq!(outcome(child.wait_with_output().unwrap()), prints(""), "{start:?}");
+                assert_eq!(outcome(child.wait_with_output().unwrap()), prints(""), "{case:?}");
             }
         }
         let mark = machine.directory.to_str().unwrap().to_owned();
-        assert_eq!((mounts(), processes(&mark)), (before, vec![]), "{start:?}");
+        assert_eq!((mounts(), processes(&mark)), (before, vec![]), "{case:?}");
     }
 }
 
 #[test]
 fn without_a_pid_namespace_the_action_is_killed_as_well() {
-    for start in starts() {
-        let mut machine = Machine::new(start);
+    for case in cases() {
+        let mut machine = Machine::new(case);
         machine.config = "proc = \"container\"".to_owned();
-        let sleep = mark(start, 4);
+        let sleep = mark(case, 4);
         let daemon = format!("(setsid sleep {sleep} >/dev/null 2>&1 &); cat /etc/os-release");
-        assert_eq!(machine.shell(&[], &daemon), prints("NAME=image\n"), "{start:?}");
-        assert_eq!(processes(&sleep), Vec::<String>::new(), "{start:?}");
+        assert_eq!(machine.shell(&[], &daemon), prints("NAME=image\n"), "{case:?}");
+        assert_eq!(processes(&sleep), Vec::<String>::new(), "{case:?}");
         let script = format!("(setsid sleep {sleep} >/dev/null 2>&1 &); echo ready; sleep {sleep}");
         let (mut child, _output) = started(&machine, &[], &script);
         signal(&child, 9);
@@ -212,12 +218,12 @@ fn without_a_pid_namespace_the_action_is_killed_as_well() {
 
 #[test]
 fn output_of_an_action_is_not_held_by_the_init() {
-    for start in starts() {
-        let machine = Machine::new(start);
+    for case in cases() {
+        let machine = Machine::new(case);
         let mut command: Command =
             machine.command(&[], &["sh", "-c", "echo $$ >pid; echo out; echo err >&2"]);
         let output = command.output().unwrap();
-        assert_eq!((&*output.stdout, &*output.stderr), (&b"out\n"[..], &b"err\n"[..]), "{start:?}");
+        assert_eq!((&*output.stdout, &*output.stderr), (&b"out\n"[..], &b"err\n"[..]), "{case:?}");
         assert_eq!(fs::metadata(machine.input_root().join("pid")).unwrap().uid(), machine.runner());
     }
 }
