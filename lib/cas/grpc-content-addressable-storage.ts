@@ -21,10 +21,12 @@ import {
   openGrpcInstance,
 } from "./grpc-instance.js";
 import { defaultRetrySettings, type RetrySettings, retry } from "./retry.js";
-import { checkReadSize, verifyStream } from "./verify.js";
+import { checkReadSize, verifyBytes, verifyStream } from "./verify.js";
 
 /** Instance names whose limits are remembered at a time. */
 const maximumInstances = 1_000;
+
+const empty = Buffer.alloc(0);
 
 /** Longest batch call; a peer that hangs is as good as away. */
 const defaultCallTimeoutMs = 60_000;
@@ -80,7 +82,10 @@ export class GrpcContentAddressableStorage
 
   async read(digest: Digest, context: CasContext): Promise<Buffer> {
     checkReadSize(digest, maximumReadSizeBytes);
-    if (digest.sizeBytes === 0) return Buffer.alloc(0);
+    if (digest.sizeBytes === 0) {
+      verifyBytes(digest, empty);
+      return empty;
+    }
     const data = await this.#attempt(
       context,
       `read blob "${digest}"`,

@@ -16,6 +16,7 @@ export {
 export { createGrpcCasClients, type GrpcCasClients } from "./grpc-clients.js";
 export { GrpcContentAddressableStorage } from "./grpc-content-addressable-storage.js";
 export { InMemoryContentAddressableStorage } from "./in-memory-content-addressable-storage.js";
+export { readInOrder } from "./read-in-order.js";
 export {
   parseReadResourceName,
   parseWriteResourceName,

@@ -68,7 +68,7 @@ describe("walkTree()", () => {
     const gone = Digest.of(Buffer.from("gone"));
     const root = await store(cas, { gone });
     await expect(keysOf(cas, root)).rejects.toMatchObject({
-      message: `Failed to read Directory "${gone}": Blob "${gone}" not found`,
+      message: `At "gone": Failed to read Directory "${gone}": Blob "${gone}" not found`,
     });
   });
 

@@ -3,6 +3,7 @@ import type { CasContext, ContentAddressableStorage } from "../cas/index.js";
 import { Digest } from "../digest/index.js";
 import { Code, StatusError, wrap } from "../status/index.js";
 import { decodeDirectory } from "./decode-directory.js";
+import { joinTreePath, quoteTreePath } from "./tree-path.js";
 
 /** A Directory of a tree in CAS. */
 export interface WalkedDirectory {
@@ -18,12 +19,21 @@ export interface TreeLimits {
   readonly directories: number;
   /** Nodes of all different Directories together. */
   readonly nodes: number;
+  /** Of one Directory as it lies in CAS. */
+  readonly directoryBytes: number;
+  /** Components of a path. */
+  readonly depth: number;
 }
 
 /** Ten times what a full desktop distribution has, as for image trees. */
 export const defaultTreeLimits: TreeLimits = {
   directories: 1_000_000,
   nodes: 4_000_000,
+  // A hundred thousand names. Who reads it holds it in memory, several times
+  // as large; workers with virtual build directories take 2 to 16 MiB.
+  directoryBytes: 16 * 2 ** 20,
+  // As for layers.
+  depth: 256,
 };
 
 /** Directories that are asked for at a time: one batch of common sizes. */
@@ -32,7 +42,8 @@ const concurrentReads = 500;
 /** How a tree is walked. */
 export interface WalkTreeOptions {
   readonly context: CasContext;
-  readonly limits?: TreeLimits;
+  /** Those not given are the default's. */
+  readonly limits?: Partial<TreeLimits>;
   /**
    * Left out, with all beneath it that is not reached in another way: what
    * the caller knows already. Never asked about the root.
@@ -40,42 +51,53 @@ export interface WalkTreeOptions {
   readonly skip?: (digest: Digest) => boolean;
 }
 
+/** A Directory that is to be read, and the shortest way to it. */
+interface Place {
+  readonly digest: Digest;
+  readonly path: string;
+  readonly depth: number;
+}
+
 /**
  * The Directories of a tree in CAS, each different one once, the root first
- * and no child before a parent of it. Each was verified and checked. Throws
+ * and none before one that names it. Each was verified and checked. Throws
  * NotFound naming the Directory that CAS does not have, InvalidArgument for a
- * malformed one, ResourceExhausted beyond the limits, and what CAS throws.
+ * malformed one, ResourceExhausted beyond the limits, and what CAS throws; all
+ * with the path of the Directory.
  */
 export async function* walkTree(
   cas: ContentAddressableStorage,
   root: Digest,
-  { context, limits = defaultTreeLimits, skip }: WalkTreeOptions,
+  { context, limits, skip }: WalkTreeOptions,
 ): AsyncGenerator<WalkedDirectory, void, void> {
+  const most = { ...defaultTreeLimits, ...limits };
   const seen = new Set<string>([root.key]);
   let nodes = 0;
-  const waiting: Digest[] = [root];
+  const waiting: Place[] = [{ digest: root, path: "", depth: 0 }];
   while (waiting.length > 0) {
     const now = waiting.splice(0, concurrentReads);
     const read = await Promise.all(
-      now.map((digest) => readDirectory(cas, digest, context)),
+      now.map((place) => readPlace(cas, place, { context, most })),
     );
-    for (const walked of read) {
+    for (const [index, walked] of read.entries()) {
+      const { path, depth } = now[index] ?? { path: "", depth: 0 };
       const { files, directories, symlinks } = walked.directory;
       nodes += files.length + directories.length + symlinks.length;
-      check(nodes, limits.nodes, "nodes");
-      for (const child of directories) {
-        const digest = Digest.fromProto(child.digest, "digest of directory");
+      check(nodes, most.nodes, "nodes");
+      for (const { name, digest: message } of directories) {
+        const digest = Digest.fromProto(message, "digest of directory");
         if (seen.has(digest.key) || skip?.(digest) === true) continue;
         seen.add(digest.key);
-        check(seen.size, limits.directories, "directories");
-        waiting.push(digest);
+        check(seen.size, most.directories, "directories");
+        const at = joinTreePath(path, name);
+        waiting.push({ digest, path: at, depth: depth + 1 });
       }
       yield walked;
     }
   }
 }
 
-/** Reads one Directory; throws as walkTree does. */
+/** Reads one Directory; throws as walkTree does, but knows no path. */
 export async function readDirectory(
   cas: ContentAddressableStorage,
   digest: Digest,
@@ -85,6 +107,29 @@ export async function readDirectory(
     throw wrap(error, `Failed to read Directory "${digest}"`);
   });
   return { digest, directory: decodeDirectory(digest, data), data };
+}
+
+async function readPlace(
+  cas: ContentAddressableStorage,
+  { digest, path, depth }: Place,
+  { context, most }: { context: CasContext; most: TreeLimits },
+): Promise<WalkedDirectory> {
+  try {
+    check(depth, most.depth, "levels");
+    checkSize(digest, most.directoryBytes);
+    return await readDirectory(cas, digest, context);
+  } catch (error) {
+    throw path === "" ? error : wrap(error, `At ${quoteTreePath(path)}`);
+  }
+}
+
+/** By the size that its parent states, before anything is asked for. */
+function checkSize(digest: Digest, limit: number): void {
+  if (digest.sizeBytes <= limit) return;
+  throw new StatusError(
+    Code.ResourceExhausted,
+    `Directory "${digest}" must have at most ${limit} bytes`,
+  );
 }
 
 function check(value: number, limit: number, what: string): void {
