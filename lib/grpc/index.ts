@@ -19,4 +19,10 @@ export {
   implementServerStream,
   implementUnary,
 } from "./implement.js";
+export {
+  grpcAddress,
+  readTls,
+  type TlsPaths,
+  tlsPaths,
+} from "./peer-configuration.js";
 export { statusFromProto, statusToProto } from "./status-proto.js";

@@ -1,5 +1,8 @@
-import type { ImageLayer } from "./image-layer.js";
-import { type PullProgress, PullProgressSum } from "./pull-progress.js";
+import {
+  type PulledLayer,
+  type PullProgress,
+  PullProgressSum,
+} from "./pull-progress.js";
 
 /** What is told of one layer while it is read. */
 export interface LayerWaiter {
@@ -12,15 +15,12 @@ export interface LayerWaiter {
  * the number of entries. The first failure ends all of them and is thrown when
  * all have ended; so is the reason of the signal.
  */
-export async function pullLayers(
-  layers: readonly ImageLayer[],
+export async function pullLayers<Layer extends PulledLayer>(
+  layers: readonly Layer[],
   options: {
     readonly signal: AbortSignal;
     readonly report: (progress: PullProgress) => void;
-    readonly prepare: (
-      layer: ImageLayer,
-      waiter: LayerWaiter,
-    ) => Promise<number>;
+    readonly prepare: (layer: Layer, waiter: LayerWaiter) => Promise<number>;
   },
 ): Promise<void> {
   const { signal, report, prepare } = options;

@@ -1,4 +1,8 @@
-import type { ImageLayer } from "./image-layer.js";
+/** What counts of a layer that is pulled. */
+export interface PulledLayer {
+  readonly diffId: string;
+  readonly descriptor: { readonly sizeBytes: number };
+}
 
 /** How far a pull is. */
 export interface PullProgress {
@@ -14,14 +18,14 @@ export interface PullProgress {
 /** Adds up the progress of a pull's layers. */
 export class PullProgressSum {
   readonly #report: (progress: PullProgress) => void;
-  readonly #bytesDone = new Map<ImageLayer, number>();
+  readonly #bytesDone = new Map<PulledLayer, number>();
   readonly #bytes: number;
   readonly #layers: number;
   #layersDone = 0;
   #entries = 0;
 
   constructor(
-    layers: readonly ImageLayer[],
+    layers: readonly PulledLayer[],
     report: (progress: PullProgress) => void,
   ) {
     this.#report = report;
@@ -30,7 +34,7 @@ export class PullProgressSum {
   }
 
   /** So many bytes of the layer's blob are read. */
-  at(layer: ImageLayer, bytesDone: number): void {
+  at(layer: PulledLayer, bytesDone: number): void {
     this.#bytesDone.set(layer, bytesDone);
     let sum = 0;
     for (const bytes of this.#bytesDone.values()) sum += bytes;
@@ -44,7 +48,7 @@ export class PullProgressSum {
   }
 
   /** The layer is finished, and has so many entries. */
-  done(layer: ImageLayer, entries: number): void {
+  done(layer: PulledLayer, entries: number): void {
     this.#layersDone++;
     this.#entries += entries;
     this.at(layer, layer.descriptor.sizeBytes);

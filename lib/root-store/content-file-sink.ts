@@ -14,6 +14,7 @@ import { join } from "node:path";
 import type { FileSink } from "../layer/index.js";
 import { errno } from "../status/index.js";
 import { ContentKeyList } from "./content-key-list.js";
+import { diskTime } from "./disk-time.js";
 import type { SpaceAllowance, StoredContent } from "./space-allowance.js";
 import {
   type ContentKey,
@@ -109,7 +110,8 @@ export class ContentFileSink implements FileSink {
       return;
     }
     if (this.#endsWithHole) ftruncateSync(this.#open(), this.#length);
-    futimesSync(this.#open(), file.mtimeSeconds, file.mtimeSeconds);
+    const time = diskTime(file.mtimeSeconds);
+    futimesSync(this.#open(), time, time);
     closeSync(this.#open());
     this.#descriptor = undefined;
     if (this.#path !== path) renameSync(this.#path, path);
@@ -162,7 +164,7 @@ export class ContentFileSink implements FileSink {
  * written, or was when its writer died, or has lost its bytes on a failing
  * disk: it is written again, and the new one takes the name over.
  */
-function isPresent(
+export function isPresent(
   path: string,
   file: { sizeBytes: number; mtimeSeconds: number },
 ): boolean {

@@ -1,6 +1,6 @@
 export type { PullProgress } from "../image-pull/index.js";
 export type { EvictionReason } from "./root-evictor.js";
-export type { RootImage } from "./root-image.js";
+export type { RootImage, RootLayer, TreeLayer } from "./root-image.js";
 export {
   type AcquireOptions,
   type RootLease,
@@ -10,3 +10,4 @@ export {
 } from "./root-store.js";
 export type { StoreOwner } from "./store-layout.js";
 export type { StoreBudget } from "./store-room.js";
+export { readTreeImage } from "./tree-image.js";

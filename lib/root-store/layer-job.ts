@@ -48,7 +48,11 @@ export async function runLayerJob(
   }
 }
 
-function discard(
+/**
+ * Moves files that nothing refers to, since their reading failed, into the
+ * trash folder, which is made; removes them where there is no room for it.
+ */
+export function discard(
   keys: Iterable<ContentKey>,
   trash: string,
   { layout }: StoreSettings,

@@ -1,13 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { ImageLayer } from "../image-pull/index.js";
 import type { LayerLimits } from "../layer/index.js";
 import { ReportingFlights, type Waiter } from "../single-flight/index.js";
-import { openChunkChannel } from "../worker-pool/index.js";
+import { codeFromNumber, StatusError } from "../status/index.js";
 import { Allowance } from "./allowance.js";
 import type { ContentTrash } from "./content-trash.js";
+import { openLayerChannel } from "./layer-channel.js";
+import type { RootLayer } from "./root-image.js";
 import type { SpaceReserver } from "./space-allowance.js";
+import type { LayerJobResult } from "./store-job.js";
 import { layerRecordPath, type StoreLayout } from "./store-layout.js";
 import type { StoreWorkerPool } from "./store-worker-pool.js";
 
@@ -29,6 +31,8 @@ interface LayerRecord {
   path: string;
   /** Whether it is in `layers/`, and so outlives this process. */
   durable: boolean;
+  /** False while the store lacks some of its files. */
+  readonly complete: boolean;
   entries: number;
   lastUsedMs: number;
 }
@@ -68,8 +72,11 @@ export class LayerRecords {
     for (const name of await readdir(layers)) {
       const path = join(layers, name);
       const { mtimeMs } = await stat(path);
-      const record = { path, durable: true, entries: 0, lastUsedMs: mtimeMs };
-      records.#records.set(`sha256:${name}`, record);
+      // One that is not complete is found out when a root is made of it.
+      records.#records.set(`sha256:${name}`, {
+        ...{ path, durable: true, complete: true },
+        ...{ entries: 0, lastUsedMs: mtimeMs },
+      });
     }
     return records;
   }
@@ -103,15 +110,17 @@ export class LayerRecords {
    * throws, naming the layer, and ResourceExhausted when there is no room.
    */
   async prepare(
-    layer: ImageLayer,
+    layer: RootLayer,
     waiter: Waiter<LayerProgress>,
     room: SpaceReserver,
   ): Promise<number> {
-    const record =
-      this.#records.get(layer.diffId) ??
-      (await this.#tasks.run(layer.diffId, waiter, (signal, report) =>
-        this.#read(layer, { signal, report, room }),
-      ));
+    const known = this.#records.get(layer.diffId);
+    if (known?.complete === true) return known.entries;
+    const record = await this.#tasks.run(
+      layer.diffId,
+      waiter,
+      (signal, report) => this.#read(layer, { signal, report, room }),
+    );
     return record.entries;
   }
 
@@ -177,41 +186,41 @@ export class LayerRecords {
     await this.#tasks.stop();
   }
 
-  async #read(layer: ImageLayer, reading: LayerReading): Promise<LayerRecord> {
-    const { layout, pool, limits, now, trash } = this.#options;
+  async #read(layer: RootLayer, reading: LayerReading): Promise<LayerRecord> {
+    const { layout, pool, trash } = this.#options;
     const worker = await pool.take(reading.signal);
     const tmp = join(layout.tmp, randomUUID());
     const path = `${tmp}.layer`;
     const abandoned = trash.newFolder();
-    const { signal, report } = reading;
     const allowance = new Allowance(reading.room);
     let left = { bytes: 0, inodes: 0 };
     let entriesRead = 0;
-    const channel = openChunkChannel((ended) => layer.open(ended), {
-      signal,
-      onProgress: report,
-    });
+    const channel = openLayerChannel(layer, reading);
     try {
-      const { stored, entries } = await worker.run(
-        {
-          kind: "layer",
-          descriptor: layer.descriptor,
-          diffId: layer.diffId,
-          limits,
-          tmp,
-          record: path,
-          trash: abandoned,
-          chunks: channel.port,
-          allowance: allowance.end,
-        },
-        [channel.port, allowance.end.port],
-      );
-      entriesRead = entries;
-      left = stored;
-      const record = { path, durable: false, entries, lastUsedMs: now() };
-      this.#records.set(layer.diffId, record);
-      if (!this.#holders.has(layer.diffId)) await this.keep([layer.diffId]);
-      return record;
+      const common = {
+        ...{ diffId: layer.diffId, tmp, record: path, trash: abandoned },
+        ...{ chunks: channel.port, allowance: allowance.end },
+      };
+      const ports = [channel.port, allowance.end.port];
+      const result =
+        "tree" in layer
+          ? await worker.run(
+              {
+                ...{ kind: "tree", tree: layer.tree, ...common },
+                wanted: channel.wanted,
+              },
+              [...ports, channel.wanted],
+            )
+          : await worker.run(
+              {
+                ...{ kind: "layer", descriptor: layer.descriptor, ...common },
+                limits: this.#options.limits,
+              },
+              ports,
+            );
+      entriesRead = result.entries;
+      left = result.stored;
+      return await this.#adopt(layer.diffId, path, result);
     } catch (error) {
       // Not to be waited for: the pull that we are part of has to end first.
       trash.empty([abandoned]).catch(this.#options.onError);
@@ -221,5 +230,24 @@ export class LayerRecords {
       await channel.close();
       worker.release(entriesRead);
     }
+  }
+
+  /** Notes what a job has brought; throws its failure if it had one. */
+  async #adopt(
+    diffId: string,
+    path: string,
+    { entries, failure }: LayerJobResult,
+  ): Promise<LayerRecord> {
+    const complete = failure === undefined;
+    const lastUsedMs = this.#options.now();
+    const record = { path, durable: false, complete, entries, lastUsedMs };
+    const before = this.#records.get(diffId);
+    this.#records.set(diffId, record);
+    if (before !== undefined) await rm(before.path, { force: true });
+    if (!this.#holders.has(diffId)) await this.keep([diffId]);
+    if (failure === undefined) return record;
+    throw new StatusError(codeFromNumber(failure.code), failure.message, {
+      cause: { code: failure.errno },
+    });
   }
 }

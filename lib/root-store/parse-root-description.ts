@@ -8,7 +8,7 @@ const schema = z.object({
   directories: z.number(),
   symlinks: z.number(),
   sizeBytes: z.number(),
-  config: z.unknown(),
+  config: z.unknown().optional(),
 });
 
 /** Reads the text of image.json; undefined if it is damaged. */

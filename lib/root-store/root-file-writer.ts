@@ -20,6 +20,7 @@ import { Code, errno, StatusError } from "../status/index.js";
 import { quoteBytes } from "../tar/index.js";
 import { copySparsely } from "./copy-sparsely.js";
 import { type DiskPath, diskBytes, entryPath } from "./disk-path.js";
+import { diskTime } from "./disk-time.js";
 import type { SpaceAllowance, StoredContent } from "./space-allowance.js";
 import {
   contentPath,
@@ -117,7 +118,8 @@ export class RootFileWriter {
   #finish(path: DiskPath, node: DirectoryNode): void {
     const { owner } = this.#options;
     if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
-    utimesSync(path, node.mtimeSeconds, node.mtimeSeconds);
+    const time = diskTime(node.mtimeSeconds);
+    utimesSync(path, time, time);
   }
 
   #writeLeaf(path: DiskPath, node: Exclude<ImageNode, DirectoryNode>): void {
@@ -189,7 +191,8 @@ export class RootFileWriter {
     allowance.take(content);
     copySparsely(join(layout.files, contentPath(node)), copy);
     if (owner !== undefined) chownSync(copy, owner.uid, owner.gid);
-    utimesSync(copy, node.mtimeSeconds, node.mtimeSeconds);
+    const time = diskTime(node.mtimeSeconds);
+    utimesSync(copy, time, time);
     renameSync(copy, path);
     this.#made.push(path);
     this.stored.bytes += content.bytes;

@@ -214,7 +214,9 @@ export class RootStore {
     await this.#opened.trusted;
     const incoming = image.layers
       .filter(({ diffId }) => this.#parts.layers.path(diffId) === undefined)
-      .reduce((sum, { descriptor }) => sum + descriptor.sizeBytes, 0);
+      // Most of a tree's files may be there, so all of them count for nothing.
+      .map((layer) => ("tree" in layer ? 0 : layer.descriptor.sizeBytes))
+      .reduce((sum, bytes) => sum + bytes, 0);
     await this.#room.make(incoming);
     const { treeLimits } = this.#options;
     const options = { signal, report, treeLimits };

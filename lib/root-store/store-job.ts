@@ -1,6 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ImageTreeLimits } from "../image-tree/index.js";
 import type { LayerDescriptor, LayerLimits } from "../layer/index.js";
+import type { LoadedTree } from "../merkle-tree/index.js";
 import type { AllowanceEnd, StoredContent } from "./space-allowance.js";
 import type { StoreLayout, StoreOwner } from "./store-layout.js";
 
@@ -24,6 +25,22 @@ export interface LayerJob {
   /** Folder of the trash for what was stored, should the layer be wrong. */
   readonly trash: string;
   /** Brings the blob's bytes. */
+  readonly chunks: MessagePort;
+  readonly allowance: AllowanceEnd;
+}
+
+/** Brings a tree's files into the content store, its entries to `record`. */
+export interface TreeJob {
+  readonly kind: "tree";
+  readonly diffId: string;
+  readonly tree: LoadedTree;
+  readonly tmp: string;
+  readonly record: string;
+  /** Folder of the trash for what was stored, should it be of no use. */
+  readonly trash: string;
+  /** Is told once what encodeWanted makes of the blobs that are wanted. */
+  readonly wanted: MessagePort;
+  /** Brings their bytes. */
   readonly chunks: MessagePort;
   readonly allowance: AllowanceEnd;
 }
@@ -70,11 +87,18 @@ export interface AuditJob {
 }
 
 /** What a worker of a store can be asked to do. */
-export type StoreJob = LayerJob | RootJob | RemoveJob | CollectJob | AuditJob;
+export type StoreJob =
+  | LayerJob
+  | TreeJob
+  | RootJob
+  | RemoveJob
+  | CollectJob
+  | AuditJob;
 
 /** What the jobs answer. */
 export interface StoreJobResults {
-  readonly layer: { readonly stored: StoredContent; readonly entries: number };
+  readonly layer: LayerJobResult;
+  readonly tree: LayerJobResult;
   readonly root: RootJobResult;
   readonly remove: undefined;
   readonly collect: { readonly collected: StoredContent };
@@ -82,6 +106,20 @@ export interface StoreJobResults {
     readonly present: StoredContent;
     readonly collected: StoredContent;
   };
+}
+
+/** What a job has brought of a layer. */
+export interface LayerJobResult {
+  readonly stored: StoredContent;
+  readonly entries: number;
+  /** Why a tree is not whole, where what there is of it is of use. */
+  readonly failure?:
+    | {
+        readonly code: number;
+        readonly message: string;
+        readonly errno: string | undefined;
+      }
+    | undefined;
 }
 
 /** The outcome of a root job; records of `incomplete` layers are useless. */

@@ -4,6 +4,7 @@ import { runLayerJob } from "./layer-job.js";
 import { removeTree } from "./remove-tree.js";
 import { runRootJob } from "./root-job.js";
 import type { StoreJob, StoreSettings } from "./store-job.js";
+import { runTreeJob } from "./tree-job.js";
 
 // The entry of a store's worker threads.
 
@@ -11,6 +12,8 @@ serveWorkerJobs(async (job: StoreJob, settings: StoreSettings) => {
   switch (job.kind) {
     case "layer":
       return runLayerJob(job, settings);
+    case "tree":
+      return runTreeJob(job, settings);
     case "root":
       return runRootJob(job, settings);
     case "remove":

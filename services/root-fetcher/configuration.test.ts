@@ -45,6 +45,20 @@ describe("readRootFetcherConfiguration()", () => {
     });
   });
 
+  test("readRootFetcherConfiguration() reads where trees are", async () => {
+    const { cas } = await read("cas: {address: cas.test:8980}");
+    expect(cas).toEqual({ address: "cas.test:8980", instanceName: "" });
+    await expect(
+      read("cas: {address: cas.test, instanceName: a}"),
+    ).rejects.toMatchObject({
+      code: Code.InvalidArgument,
+      message: expect.stringContaining('must be "host:port" or "unix:/path"'),
+    });
+    await expect(
+      read("cas: {address: cas.test:1, instanceName: a/../b}"),
+    ).rejects.toMatchObject({ code: Code.InvalidArgument });
+  });
+
   test("readRootFetcherConfiguration() reads sizes, times, modes and registries", async () => {
     const configuration = await read(
       "maximumSize: 5GiB",

@@ -4,6 +4,8 @@ import {
   readConfiguration,
   sizeBytes,
 } from "../../lib/configuration/index.js";
+import { parseInstanceName } from "../../lib/digest/index.js";
+import { grpcAddress, tlsPaths } from "../../lib/grpc/index.js";
 import { parsePlatform } from "../../lib/image/index.js";
 import { logLevels } from "../../lib/log/index.js";
 import { registryKeys } from "../../lib/registry/index.js";
@@ -50,6 +52,14 @@ const schema = z.strictObject({
   /** Threads that read layers; default: as many as there are cores. */
   workers: z.int().positive().optional(),
   ...registryKeys,
+  /** Where trees are that are named as cas://; none are taken if absent. */
+  cas: z
+    .strictObject({
+      address: grpcAddress,
+      instanceName: z.string().default("").transform(parseInstanceName),
+      tls: tlsPaths.optional(),
+    })
+    .optional(),
   /** What is chosen from an index, as os/architecture[/variant]. */
   platform: z
     .string()

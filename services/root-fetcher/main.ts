@@ -14,6 +14,7 @@ import {
   createSourceImageResolver,
 } from "../../lib/registry/index.js";
 import { readRootFetcherConfiguration } from "./configuration.js";
+import { createConfiguredCas } from "./configured-cas.js";
 import { observedAcquire } from "./observed-acquire.js";
 import { openRootStore } from "./open-root-store.js";
 import { prefetchRoots } from "./prefetch-roots.js";
@@ -50,7 +51,11 @@ async function main({ argv, signal }: ProgramContext): Promise<undefined> {
     createSourceImageResolver(source),
   );
   const { platform } = configuration;
-  const fetcher = new RootFetcher({ store, platform, source, resolver });
+  const cas = await createConfiguredCas(configuration);
+  const fetcher = new RootFetcher({
+    ...{ store, platform, source, resolver },
+    readTree: cas?.readTree,
+  });
   const acquire = observedAcquire(fetcher, { log, metrics });
   const service = await serveRootFetcher({
     path: configuration.socket,
@@ -84,6 +89,7 @@ async function main({ argv, signal }: ProgramContext): Promise<undefined> {
   await service.stop();
   await store.close();
   await registries.close();
+  cas?.close();
   await diagnostics?.stop();
 }
 

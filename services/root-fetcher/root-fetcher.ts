@@ -1,4 +1,5 @@
 import {
+  type CasReference,
   hashOfOciDigest,
   type ImageReference,
   type Platform,
@@ -25,6 +26,10 @@ export interface RootFetcherOptions {
   readonly source: ImageSource;
   /** Chooses from an index. */
   readonly platform: Platform;
+  /** Reads the Directories of a tree in CAS; undefined where none is known. */
+  readonly readTree:
+    | ((reference: CasReference, signal: AbortSignal) => Promise<RootImage>)
+    | undefined;
 }
 
 /** What an acquirer tells. */
@@ -35,7 +40,7 @@ export interface FetchRootOptions {
 
 /**
  * Leases image roots by image reference: the store's root where there is one,
- * else pulled from the registry.
+ * else pulled from the registry, or made of a tree in CAS.
  */
 export class RootFetcher {
   readonly #options: RootFetcherOptions;
@@ -46,18 +51,19 @@ export class RootFetcher {
 
   /**
    * Leases the root of an image that is named with its digest. Throws
-   * InvalidArgument for any other reference, and what RootStore.acquire throws.
+   * InvalidArgument for any other reference, FailedPrecondition for a tree
+   * where no CAS is known, and what RootStore.acquire throws.
    */
   async acquire(text: string, options: FetchRootOptions): Promise<RootLease> {
     const reference = parseReference(text);
     try {
-      return await this.#options.store.acquire(
-        hashOfOciDigest(reference.digest),
-        {
-          ...options,
-          image: (signal) => this.#find(reference, signal),
-        },
-      );
+      return await this.#options.store.acquire(rootName(reference), {
+        ...options,
+        image: (signal) =>
+          reference.kind === "cas"
+            ? this.#read(reference, signal)
+            : this.#find(reference, signal),
+      });
     } catch (error) {
       throw wrap(error, `Failed to make the root of image "${reference}"`);
     }
@@ -66,6 +72,18 @@ export class RootFetcher {
   /** Notes the use of the root with these 64 hexadecimal digits. */
   used(hex: string): void {
     this.#options.store.touch(hex);
+  }
+
+  async #read(
+    reference: CasReference,
+    signal: AbortSignal,
+  ): Promise<RootImage> {
+    const { readTree } = this.#options;
+    if (readTree !== undefined) return readTree(reference, signal);
+    throw new StatusError(
+      Code.FailedPrecondition,
+      'No CAS is known here: set "cas" with its "address" and "instanceName" in the configuration of the root fetcher',
+    );
   }
 
   async #find(
@@ -88,12 +106,25 @@ export class RootFetcher {
   }
 }
 
-function parseReference(
-  text: string,
-): RegistryReference & { digest: NonNullable<RegistryReference["digest"]> } {
+/** What there is a root of: a manifest or a tree, by its digest. */
+type RootReference =
+  | CasReference
+  | (RegistryReference & {
+      digest: NonNullable<RegistryReference["digest"]>;
+    });
+
+function rootName(reference: RootReference): string {
+  return reference.kind === "cas"
+    ? reference.directoryDigest.hash
+    : hashOfOciDigest(reference.digest);
+}
+
+function parseReference(text: string): RootReference {
   const reference: ImageReference = parseImageReference(text, {
     requireDigest: true,
+    allowCas: true,
   });
+  if (reference.kind === "cas") return reference;
   if (reference.kind !== "registry" || reference.digest === undefined) {
     throw new StatusError(
       Code.InvalidArgument,
@@ -101,5 +132,5 @@ function parseReference(
     );
   }
   // The digest was checked; methods of the class need the object itself.
-  return reference as ReturnType<typeof parseReference>;
+  return reference as RootReference;
 }

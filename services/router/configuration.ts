@@ -1,19 +1,9 @@
 import { z } from "zod";
 import { durationMs, sizeBytes } from "../../lib/configuration/index.js";
+import { grpcAddress, tlsPaths } from "../../lib/grpc/index.js";
 import { logLevels } from "../../lib/log/index.js";
 import { registryKeys } from "../../lib/registry/index.js";
 import { invocationKeyFields } from "../../lib/route/index.js";
-
-const address = z
-  .string()
-  .regex(/^(unix:\/.+|.+:\d+)$/, 'must be "host:port" or "unix:/path"');
-
-/** Paths of PEM files; on a client, certificate and key are for mutual TLS. */
-const tls = z.strictObject({
-  authority: z.string().optional(),
-  certificate: z.string().optional(),
-  key: z.string().optional(),
-});
 
 const tags = z.discriminatedUnion("policy", [
   z.strictObject({ policy: z.literal("reject") }),
@@ -29,7 +19,10 @@ const instance = z.strictObject({
   /** Serves the instance name of this text, and what lies beneath it. */
   prefix: z.string(),
   /** Where its Commands are. */
-  cas: z.strictObject({ address, tls: tls.optional() }),
+  cas: z.strictObject({
+    address: grpcAddress,
+    tls: tlsPaths.optional(),
+  }),
   /**
    * How the image reaches the worker: as a root that its root fetcher makes,
    * or as the action's input root, for build directories that are virtual.
@@ -48,8 +41,8 @@ const instance = z.strictObject({
    */
   imageRecords: z
     .strictObject({
-      address: address.optional(),
-      tls: tls.optional(),
+      address: grpcAddress.optional(),
+      tls: tlsPaths.optional(),
       /** File of 32 bytes or more that all routers share, and nobody else. */
       key: z.string(),
     })
@@ -142,10 +135,10 @@ const limits = z.strictObject({
 /** The router's configuration file: what each key means, and its default. */
 export const routerConfigurationSchema = z.strictObject({
   /** Where RouteAction is served. */
-  listen: address,
-  tls: tls.optional(),
+  listen: grpcAddress,
+  tls: tlsPaths.optional(),
   /** Where metrics and readiness are served over HTTP; unset: nowhere. */
-  diagnostics: address.optional(),
+  diagnostics: grpcAddress.optional(),
   log: z
     .strictObject({ level: z.enum(logLevels).default("info") })
     .prefault({}),

@@ -7,7 +7,7 @@ import {
   createAuthenticatedRecords,
   createStoredLayerRecords,
 } from "../../lib/cas-image/index.js";
-import type { ErrorSink, GrpcTls } from "../../lib/grpc/index.js";
+import { type ErrorSink, type GrpcTls, readTls } from "../../lib/grpc/index.js";
 import {
   createInMemoryLayerRecordCache,
   ImageImporter,
@@ -20,7 +20,6 @@ import type {
 } from "./configuration.js";
 import { readKeyFile } from "./key-file.js";
 import type { RouterMetrics } from "./router-metrics.js";
-import { readTls } from "./tls-files.js";
 
 /** Records of an instance, and what they hold open. */
 export interface ConfiguredRecords {

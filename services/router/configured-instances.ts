@@ -7,7 +7,7 @@ import {
 import type { AuthenticatedRecords } from "../../lib/cas-image/index.js";
 import { readConfiguration } from "../../lib/configuration/index.js";
 import { parseInstanceName } from "../../lib/digest/index.js";
-import type { ErrorSink } from "../../lib/grpc/index.js";
+import { type ErrorSink, readTls } from "../../lib/grpc/index.js";
 import {
   createImagePolicy,
   parseImageReference,
@@ -37,7 +37,6 @@ import type { ConfiguredImages } from "./configured-images.js";
 import type { CasProbe } from "./readiness.js";
 import type { RouterInstance } from "./router-instances.js";
 import type { RouterMetrics } from "./router-metrics.js";
-import { readTls } from "./tls-files.js";
 
 /** What the instances of a configuration are, and what they hold open. */
 export interface ConfiguredInstances {

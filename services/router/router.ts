@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Registry } from "prom-client";
-import { type GrpcServer, serveGrpc } from "../../lib/grpc/index.js";
+import { type GrpcServer, readTls, serveGrpc } from "../../lib/grpc/index.js";
 import type { Logger } from "../../lib/log/index.js";
 import { serveDiagnostics } from "../../lib/metrics/index.js";
 import {
@@ -17,7 +17,6 @@ import { type CasProbe, waitUntilReachable } from "./readiness.js";
 import { createRepeatedActions } from "./repeated-actions.js";
 import { createInstanceLookup } from "./router-instances.js";
 import { createRouterMetrics } from "./router-metrics.js";
-import { readTls } from "./tls-files.js";
 
 /** A running router. */
 export interface Router {

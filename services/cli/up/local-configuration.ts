@@ -137,6 +137,7 @@ export function localConfiguration(
       helper: installation.helper,
       ...(settings.isRoot ? { sandboxUid, sandboxGid: sandboxUid } : {}),
       maximumSize: settings.rootsSize,
+      cas: { address: settings.listen },
     },
     helper: helperToml(settings, paths),
   };
