@@ -225,7 +225,8 @@ export class FileContentAddressableStorage
       if (options.how === "link") this.#files.link(from, to);
       else this.#files.copy(from, to);
     } catch (error) {
-      throw wrap(error, `Failed to place blob "${digest}"`);
+      const reason = this.#lost(digest, error);
+      throw wrap(reason, `Failed to place blob "${digest}"`);
     }
   }
 

@@ -1,6 +1,6 @@
 // Proves, through `berth up` and real actions in a real image, what an action
 // sees and what it cannot see, reach or change: when berth is started as root,
-// and when an ordinary user starts it.
+// and when an ordinary user starts it, however the image reaches the action.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -12,11 +12,16 @@ import { type Berth, startBerthAs } from "../fixtures/berth.js";
 import type { ChildServer } from "../fixtures/child-server.js";
 import { type PushedImage, pushDemoImage } from "../fixtures/demo-image.js";
 import { startDockerRegistry } from "../fixtures/docker-registry.js";
+import { modes } from "../fixtures/modes.js";
 
-describe.each([
-  ["root", 0],
-  ["an ordinary user", 1234],
-])("berth started by %s", (_, uid) => {
+const cases = [
+  ["root", 0] as const,
+  ["an ordinary user", 1234] as const,
+].flatMap(([user, uid]) =>
+  modes.map(([mode, options]) => ({ user, uid, mode, options })),
+);
+
+describe.each(cases)("berth of $user, $mode", ({ uid, options }) => {
   let registry: ChildServer;
   let image: PushedImage;
   let berth: Berth;
@@ -25,7 +30,7 @@ describe.each([
   beforeAll(async () => {
     registry = await startDockerRegistry();
     image = pushDemoImage(registry.host);
-    berth = await startBerthAs(uid);
+    berth = await startBerthAs(uid, ...options);
     secret = await mkdtemp(join(tmpdir(), "berth-host-secret-"));
     await writeFile(join(secret, "file"), "of the host");
   }, 300_000);
@@ -191,6 +196,7 @@ describe.each([
       );
       expect(listing.trim().split("\n").sort()).toEqual([
         "d d 755 ",
+        "d/empty d 755 ",
         "d/f f 755 ",
         "d/l l 777 f",
         "v f 644 ",

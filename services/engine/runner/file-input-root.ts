@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import type { FileContentAddressableStorage } from "../../../lib/cas/index.js";
 import type { Digest } from "../../../lib/digest/index.js";
-import { Code, StatusError } from "../../../lib/status/index.js";
+import { Code, StatusError, toStatusError } from "../../../lib/status/index.js";
 import { missingBlobsError } from "../missing-blobs.js";
 import type { InputRoot } from "./input-root.js";
 
@@ -78,7 +78,13 @@ export async function writeInputRoot(
   }
   for (const { path, digest, isExecutable } of inputRoot.files) {
     const executable = isExecutable;
-    cas.place(digest, `${directory}/${path}`, { executable, how: how(path) });
+    try {
+      cas.place(digest, `${directory}/${path}`, { executable, how: how(path) });
+    } catch (error) {
+      // Its file went behind the store's back.
+      if (toStatusError(error).code !== Code.NotFound) throw error;
+      throw missingBlobsError([digest]);
+    }
     await pause();
   }
   for (const { path, target } of inputRoot.symlinks) {
