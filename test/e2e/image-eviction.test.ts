@@ -89,6 +89,13 @@ function blobExists(hash: string): boolean {
   return readdirSync(folder).some((name) => name.startsWith(hash));
 }
 
+/** What `berth image ls --json` says of files and directories. */
+interface Entry {
+  readonly path: string;
+  readonly sha256?: string;
+  readonly digest?: string;
+}
+
 /** The hash of what the image has at a path. */
 async function hashAt(folder: string, name: string): Promise<string> {
   const { status, stdout } = await runProgram(`${projectFolder}/bin/berth`, [
@@ -99,9 +106,9 @@ async function hashAt(folder: string, name: string): Promise<string> {
   const entries = stdout
     .trim()
     .split("\n")
-    .map((line) => JSON.parse(line) as { path: string; digest?: string });
+    .map((line) => JSON.parse(line) as Entry);
   const found = entries.find(({ path }) => path === `${folder}/${name}`);
-  return found?.digest?.split("/")[0] ?? "";
+  return found?.sha256 ?? found?.digest?.split("/")[0] ?? "";
 }
 
 test("a build goes on when a file of its image is lost", async () => {
