@@ -65,10 +65,7 @@ pub fn enter(plan: &Plan, hold: &Hold<'_>, input_root: &Path, mask: Mode) -> Res
     leave_keys()?;
     // Nothing but the action needs these, so they are made while the init is at the mounts: a network
     // takes as long as all of those.
-    leave_names()?;
-    if plan.network == Network::None {
-        leave_network()?;
-    }
+    leave_names(plan.network)?;
     umask(mask);
     // Counted in the sandbox's own namespace: a fork bomb stops itself and nobody else.
     let limit = getrlimit(Resource::Nproc).maximum.unwrap_or(u64::MAX);
@@ -125,16 +122,18 @@ fn make_directories(plan: &Plan, input_root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The action's own host name, message queues and shared memory.
-pub fn leave_names() -> Result<()> {
-    sys::unshare(libc::CLONE_NEWIPC | libc::CLONE_NEWUTS).during("unshare", "ipc, uts")?;
+/// The action's own host name, message queues and shared memory, and a network of which only the
+/// loopback is up, or the machine's.
+pub fn leave_names(network: Network) -> Result<()> {
+    let names = libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+    match network {
+        Network::Host => sys::unshare(names).during("unshare", "ipc, uts")?,
+        Network::None => {
+            sys::unshare(names | libc::CLONE_NEWNET).during("unshare", "ipc, uts, network")?;
+            sys::raise_loopback().during("ioctl", "loopback")?;
+        }
+    }
     sethostname(HOSTNAME.as_bytes()).during("sethostname", HOSTNAME)
-}
-
-/// The action's own network, of which only the loopback is up.
-pub fn leave_network() -> Result<()> {
-    sys::unshare(libc::CLONE_NEWNET).during("unshare", "network")?;
-    sys::raise_loopback().during("ioctl", "loopback")
 }
 
 /// Takes the runner's keys away from the action.

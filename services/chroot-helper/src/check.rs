@@ -14,7 +14,7 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::action;
 use crate::command_line::Plan;
-use crate::config::{Config, Proc};
+use crate::config::{Config, Network, Proc};
 use crate::error::{During, Result};
 use crate::mount::{attach, mount_new, mount_overlay};
 use crate::process::{self, Identity};
@@ -121,8 +121,8 @@ const INSIDE: [(&str, bool, Probe); 7] = [
     // Before the other, which may cover it.
     ("overlay on inputs (inline)", false, probe_inline),
     ("overlay", false, |_| probe_overlay(None)),
-    ("own host name and IPC", true, |_| action::leave_names()),
-    ("network namespace", false, |_| action::leave_network()),
+    ("own host name and IPC", true, |_| action::leave_names(Network::Host)),
+    ("network namespace", false, |_| action::leave_names(Network::None)),
 ];
 
 /// Each thing inside, with the text of what was refused.

@@ -157,7 +157,6 @@ fn make(
     }
     // The helper writes the id maps meanwhile: first what needs no ids.
     let proc = mount::open_proc(plan)?;
-    let devices = mount::DEVICES.map(|name| (name, clone_tree(CWD, format!("/dev/{name}"), 0)));
     process::become_sandbox_user(plan, identity, socket)?;
     let mask = umask(Mode::empty());
 
@@ -179,6 +178,7 @@ fn make(
     let own = plan.config.sub_uids.is_none();
     // Its process is prepared beside the mounts: it is the longer half of what follows them.
     let action = Beside::start(own, &mut action).during("clone", "action")?;
+    let devices = mount::DEVICES.map(|name| (name, clone_tree(CWD, format!("/dev/{name}"), 0)));
 
     let place = if plan.source == Source::Machine { "/" } else { "." };
     let source = open(place, DIRECTORY, Mode::empty()).during("open", "rootfs")?;
@@ -221,6 +221,8 @@ fn make(
     unmount(".", UnmountFlags::DETACH).during("umount2", "old root")?;
     process::end_with_helper(socket);
     rustix::io::write(&opener, b"g").during("write", "action")?;
+    // While the action runs, not when it has ended.
+    drop((root, base));
     let status = process::reap(signals, action.pid, helper, plan.config.proc)?;
     action.ended();
     if let Some(disk) = disk {
