@@ -17,6 +17,8 @@ fn main() {
         Some("bomb") => bomb(),
         Some("capabilities-of-file") => report(set_file_capability(&arguments[2])),
         Some("loopback") => loopback(),
+        Some("rare-calls") => rare_calls(),
+        Some("narrow-call") => narrow_call(),
         Some("who") => who(),
         Some("die") => die(arguments[2].parse().unwrap_or(0)),
         Some("echo") => arguments.iter().skip(2).for_each(|a| print!("[{a}]")),
@@ -143,6 +145,40 @@ fn loopback() {
     let mut received = [0; 2];
     listener.accept().unwrap().0.read_exact(&mut received).unwrap();
     println!("{}", String::from_utf8_lossy(&received));
+}
+
+/// Calls what kernels have had bugs in, with arguments that none of them accepts.
+fn rare_calls() {
+    for call in [
+        libc::SYS_add_key,
+        libc::SYS_request_key,
+        libc::SYS_keyctl,
+        libc::SYS_bpf,
+        libc::SYS_userfaultfd,
+        libc::SYS_io_uring_setup,
+        libc::SYS_io_uring_enter,
+        libc::SYS_io_uring_register,
+        libc::SYS_perf_event_open,
+        libc::SYS_open_by_handle_at,
+    ] {
+        // SAFETY: null pointers and descriptors that are not open.
+        report(unsafe { libc::syscall(call, 0, 0, -1, 0, 0) } as i32);
+    }
+}
+
+/// The same as a 32-bit program would, whose calls have other numbers: keyctl().
+fn narrow_call() {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut result = 288_i32;
+        // SAFETY: a call without pointers, that keeps all other registers.
+        unsafe {
+            std::arch::asm!("int 0x80", inout("eax") result, out("r8") _, out("r9") _, out("r10") _, out("r11") _)
+        };
+        println!("{result}");
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    println!("-38");
 }
 
 /// Prints whom this program runs as and what it may do.

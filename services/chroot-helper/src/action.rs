@@ -21,6 +21,7 @@ use rustix::thread::{
 use crate::command_line::Plan;
 use crate::config::Network;
 use crate::error::{During, Error, Result, plain};
+use crate::filter;
 use crate::sandbox::{DIRECTORY, HOSTNAME, write_file};
 use crate::sys;
 use crate::upper;
@@ -85,6 +86,9 @@ pub fn enter(plan: &Plan, hold: &Hold<'_>, input_root: &Path, mask: Mode) -> Res
         }
     }
     set_no_new_privs(true).during("prctl", "no_new_privs")?;
+    if !plan.config.all_system_calls {
+        filter::install()?;
+    }
     if rustix::io::read(hold.gate, &mut [0_u8; 1]) != Ok(1) {
         sys::exit_at_once(125);
     }

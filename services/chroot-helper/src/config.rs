@@ -67,6 +67,7 @@ pub struct Config {
     pub hide: Vec<PathBuf>,
     pub max_processes: u64,
     pub nested_user_namespaces: bool,
+    pub all_system_calls: bool,
 }
 
 impl Default for Config {
@@ -97,6 +98,7 @@ impl Default for Config {
             // Far above what a build needs, far below what stops a machine.
             max_processes: 16384,
             nested_user_namespaces: false,
+            all_system_calls: false,
         }
     }
 }

@@ -6,6 +6,7 @@ mod check;
 mod command_line;
 mod config;
 mod error;
+mod filter;
 mod lease;
 mod mount;
 mod process;

@@ -23,7 +23,8 @@ fn a_wrong_configuration_is_refused_with_its_line() {
             "store = \"/s\"\n\nstroe = \"/s\"\n",
             "line 3: unknown field `stroe`, expected one of `store`, `socket`, `build_directory`, `sandbox_uid`, \
              `sandbox_gid`, `build_user`, `network`, `upper`, `upper_size`, `proc`, `acquire_timeout_seconds`, \
-             `fault_fd`, `sub_uids`, `sub_gids`, `hide`, `max_processes`, `nested_user_namespaces`",
+             `fault_fd`, `sub_uids`, `sub_gids`, `hide`, `max_processes`, `nested_user_namespaces`, \
+             `all_system_calls`",
         ),
         (
             "build_directory = \"/b\"\nnetwork = \"bridge\"\n",
