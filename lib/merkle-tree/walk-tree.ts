@@ -79,8 +79,14 @@ export async function* walkTree(
     const read = await Promise.all(
       now.map((place) => readPlace(cas, place, { context, most })),
     );
-    for (const [index, walked] of read.entries()) {
-      const { path, depth } = now[index] ?? { path: "", depth: 0 };
+    for (const { place, data } of read) {
+      const { path, depth } = place;
+      // One at a time: decoded they are several times as large.
+      const walked = await naming(path, async () => ({
+        digest: place.digest,
+        directory: decodeDirectory(place.digest, data),
+        data,
+      }));
       const { files, directories, symlinks } = walked.directory;
       nodes += files.length + directories.length + symlinks.length;
       check(nodes, most.nodes, "nodes");
@@ -103,21 +109,36 @@ export async function readDirectory(
   digest: Digest,
   context: CasContext,
 ): Promise<WalkedDirectory> {
-  const data = await cas.read(digest, context).catch((error: unknown) => {
-    throw wrap(error, `Failed to read Directory "${digest}"`);
-  });
+  const data = await readData(cas, digest, context);
   return { digest, directory: decodeDirectory(digest, data), data };
 }
 
-async function readPlace(
+function readData(
   cas: ContentAddressableStorage,
-  { digest, path, depth }: Place,
+  digest: Digest,
+  context: CasContext,
+): Promise<Uint8Array> {
+  return cas.read(digest, context).catch((error: unknown) => {
+    throw wrap(error, `Failed to read Directory "${digest}"`);
+  });
+}
+
+function readPlace(
+  cas: ContentAddressableStorage,
+  place: Place,
   { context, most }: { context: CasContext; most: TreeLimits },
-): Promise<WalkedDirectory> {
+): Promise<{ place: Place; data: Uint8Array }> {
+  return naming(place.path, async () => {
+    check(place.depth, most.depth, "levels");
+    checkSize(place.digest, most.directoryBytes);
+    return { place, data: await readData(cas, place.digest, context) };
+  });
+}
+
+/** Does something with a Directory; a failure names its path. */
+async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    check(depth, most.depth, "levels");
-    checkSize(digest, most.directoryBytes);
-    return await readDirectory(cas, digest, context);
+    return await work();
   } catch (error) {
     throw path === "" ? error : wrap(error, `At ${quoteTreePath(path)}`);
   }

@@ -54,18 +54,21 @@ function* sameContent(
   const sorted = entries
     .filter((entry) => entry.type === "file")
     .sort(compareContent);
-  let group = new Map<string, StoredFile>();
-  let last: StoredFile | undefined;
-  for (const file of sorted) {
-    if (last !== undefined && compareContent(last, file) !== 0) {
-      yield [...group.values()];
-      group = new Map();
+  for (let start = 0; start < sorted.length; ) {
+    const first = sorted[start];
+    if (first === undefined) return;
+    let end = start + 1;
+    for (let next = sorted[end]; next !== undefined; next = sorted[++end]) {
+      if (compareContent(first, next) !== 0) break;
     }
-    const path = contentPath(file);
-    if (!group.has(path)) group.set(path, file);
-    last = file;
+    yield end === start + 1 ? [first] : unlike(sorted.slice(start, end));
+    start = end;
   }
-  if (group.size > 0) yield [...group.values()];
+}
+
+function unlike(files: readonly StoredFile[]): readonly StoredFile[] {
+  const byPath = new Map(files.map((file) => [contentPath(file), file]));
+  return [...byPath.values()];
 }
 
 function compareContent(a: StoredFile, b: StoredFile): number {
