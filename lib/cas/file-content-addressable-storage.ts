@@ -25,7 +25,7 @@ import {
 const synchronousSizeBytes = 256 * 1024;
 
 /** Blobs up to this size are kept in memory: Commands, Directories. */
-const rememberedSizeBytes = 64 * 1024;
+const rememberedSizeBytes = 32 * 1024;
 
 const pieceSizeBytes = 256 * 1024;
 const empty = Buffer.alloc(0);
