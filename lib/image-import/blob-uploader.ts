@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { CasContext, ContentAddressableStorage } from "../cas/index.js";
 import type { Digest } from "../digest/index.js";
 import type { StoredBlobs } from "./import-worker-job.js";
@@ -34,6 +35,8 @@ export class BlobUploader {
   constructor(cas: ContentAddressableStorage, context: CasContext) {
     this.#cas = cas;
     this.#context = context;
+    // Each blob of a batch waits for it: no leak, as Node would think.
+    if (context.signal !== undefined) setMaxListeners(0, context.signal);
   }
 
   /** What CAS lacked, so far. */

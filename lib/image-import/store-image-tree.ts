@@ -28,7 +28,8 @@ export interface StoredTree {
 /**
  * Turns an image's tree into canonical Directories and has them stored. The
  * same tree gives the same digest whatever made it. Permission bits and times
- * are node properties; hard links become files of their own. Throws
+ * are node properties; hard links become files of their own. The tree is taken
+ * apart on the way: it cannot be used any more. Throws
  * ResourceExhausted for a Directory above the limit, naming it, before any
  * of its parents is known to anyone; and what the uploader throws.
  */
@@ -80,6 +81,10 @@ class TreeWriter {
         directories.push({ name, digest: digest.toProto() });
       }
     }
+    const entries = directory.children.size;
+    // The tree is ours, and as large as all that is made of it: what is
+    // encoded goes, so that the two are never in memory together.
+    (directory.children as Map<string, unknown>).clear();
     const { digest, data } = encodeDirectory({
       files,
       directories,
@@ -89,7 +94,7 @@ class TreeWriter {
     if (digest.sizeBytes > this.#maximumDirectoryBytes) {
       throw new StatusError(
         Code.ResourceExhausted,
-        `Directory "${path}" of the image must have at most ${this.#maximumDirectoryBytes} bytes as a message: current value is ${digest.sizeBytes}, for ${directory.children.size} entries`,
+        `Directory "${path}" of the image must have at most ${this.#maximumDirectoryBytes} bytes as a message: current value is ${digest.sizeBytes}, for ${entries} entries`,
       );
     }
     if (this.#isNew(digest)) {

@@ -162,7 +162,13 @@ class Thread {
       env: {}, // reads nothing from it
       // Collections of young objects free the network's and the archive's
       // buffers too, which outweigh all objects: so let them come often.
-      resourceLimits: { maxYoungGenerationSizeMb: 2 },
+      // And the smaller this is, the less garbage V8 lets a heap grow by: below
+      // 2 GiB to less than twice its live objects, above to four times.
+      // It is enough for an image of as many entries as there may be.
+      resourceLimits: {
+        maxYoungGenerationSizeMb: 2,
+        maxOldGenerationSizeMb: 1_500,
+      },
     });
     // An idle thread does not keep the program from ending.
     this.#worker.unref();
