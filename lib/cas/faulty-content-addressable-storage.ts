@@ -1,4 +1,4 @@
-import type { Digest } from "../digest/index.js";
+import { Digest } from "../digest/index.js";
 import { type Code, StatusError } from "../status/index.js";
 import type {
   CasContext,
@@ -56,8 +56,9 @@ export class FaultyContentAddressableStorage
   }
 
   async write(data: Uint8Array, context: CasContext): Promise<Digest> {
-    const digest = await this.#base.write(data, context);
+    const digest = Digest.of(data);
     this.#failByStatus(digest);
+    await this.#base.write(data, context);
     this.#find(digest);
     return digest;
   }
