@@ -99,10 +99,31 @@ echo "  \$ berth run $image -- sh -c 'cat /etc/debian_version; id -un'"
 bin/berth run --engine "127.0.0.1:$port" --state "$work/state" "$image" -- \
   sh -c 'cat /etc/debian_version; id -un' | sed 's/^/  /'
 
+say "The same with the image as the action's input root, by way of CAS (--mode inline)"
+inline=$(free_port)
+bin/berth up --mode inline --state "$work/inline" --listen "127.0.0.1:$inline" \
+  >"$work/inline.log" 2>&1 &
+processes+=($!)
+wait_for 30 grep -q '^berth is up' "$work/inline.log"
+bin/berth run --engine "127.0.0.1:$inline" --state "$work/inline" "$image" -- \
+  sh -c '. /etc/os-release; echo "$PRETTY_NAME, in $PWD"' | sed 's/^/  /'
+
+if [ -z "${BERTH_DEMO_IMAGE:-}" ]; then
+  say "What differs between two images, told by their trees in CAS"
+  cp -al "$layout" "$work/layout"
+  cp --remove-destination "$layout/index.json" "$work/layout/index.json"
+  echo "changed by the demo" >"$work/motd"
+  umoci insert --image "$work/layout:latest" --tag changed "$work/motd" /etc/motd
+  echo "  \$ berth image diff IMAGE oci:layout:changed"
+  bin/berth image diff --cas "127.0.0.1:$inline" --state "$work/inline" \
+    "$image" "oci:$work/layout:changed" | sed 's/^/  /' || [ "${PIPESTATUS[0]}" -eq 1 ]
+fi
+
 say "Next"
 cat <<'END'
   bin/berth up                            the same for your own builds; prints the flags
   bin/berth run IMAGE -- COMMAND          one action in any image
+  bin/berth image ls IMAGE                what an image holds; import, diff, export
   bin/berth doctor                        what this machine lacks
   docs/buildbarn.md                       berth on a Buildbarn cluster
 END

@@ -79,4 +79,12 @@ export class ByteCursor {
     let rest = length;
     while (rest > 0) rest -= (yield* this.some(rest)).length;
   }
+
+  /** Passes over bytes, or over those that there are before the stream ends. */
+  *skipAtMost(length: number): Generator<undefined, void> {
+    let rest = length;
+    while (rest > 0 && (yield* this.hasMore())) {
+      rest -= (yield* this.some(rest)).length;
+    }
+  }
 }

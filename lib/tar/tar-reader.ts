@@ -31,8 +31,8 @@ type Steps<Result = void> = Generator<Promise<void> | undefined, Result>;
 /**
  * Reads an archive strictly: v7, ustar, star, GNU and PAX, sparse files
  * included. It agrees with Go's reader, which container engines use, on where
- * each header and each byte of content is; it rejects more: truncation
- * anywhere, and whatever common readers understand differently. After the end
+ * each header and each byte of content is; it rejects more: truncation of
+ * anything but padding, and whatever common readers understand differently. After the end
  * marker (two blocks of zeros), or a clean end without one, the rest is
  * ignored.
  *
@@ -161,7 +161,9 @@ export class TarReader {
     } else {
       yield* this.#sparseContent(sparse);
     }
-    yield* this.#cursor.skip(paddingOf(sparse?.storedBytes ?? sizeBytes));
+    // umoci's `insert` ends its archives with the last byte of content. To Go,
+    // as to us, that is a clean end: nothing of the file is missing.
+    yield* this.#cursor.skipAtMost(paddingOf(sparse?.storedBytes ?? sizeBytes));
     pending = this.#handler.end();
     if (pending !== undefined) yield pending;
   }

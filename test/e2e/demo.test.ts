@@ -18,6 +18,9 @@ test("make demo shows the image's system, and a build of cache hits", async () =
   expect(first).toMatch(/\/\/:hello_test .*PASSED/);
   expect(second).toMatch(/\d+ remote cache hit, \d+ internal\./);
   expect(second).toMatch(/\/\/:hello_test .*\(cached\) PASSED/);
+  expect(second).toContain("Debian GNU/Linux 13 (trixie), in /bazel_exec_root");
+  expect(second).toContain("  M /etc/motd  ");
+  expect(second).toContain("  0 added, 0 deleted, 1 modified, ");
 }, 600_000);
 
 test("berth doctor finds nothing missing on this machine", async () => {
