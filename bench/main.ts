@@ -1,8 +1,9 @@
 // `make bench`: measures ours against peers in one run, prints a table, and
-// writes bench/out/report.json. Arguments choose parts: start root route build.
+// writes bench/out/report.json. Arguments choose parts: start root import route build.
 import { fileURLToPath } from "node:url";
 import { benchBuild } from "./build.js";
 import { measureColdRoot } from "./cold-root.js";
+import { benchImport } from "./import.js";
 import { type BenchRow, formatTable, writeReport } from "./report.js";
 import { benchRouteAction } from "./route-action.js";
 import { benchStart } from "./start.js";
@@ -11,6 +12,7 @@ const parts: Readonly<Record<string, () => BenchRow[] | Promise<BenchRow[]>>> =
   {
     start: benchStart,
     root: measureColdRoot,
+    import: benchImport,
     route: benchRouteAction,
     build: benchBuild,
   };
