@@ -23,6 +23,7 @@ import {
   executeAction,
 } from "./runner/action-executor.js";
 import { FileBuildDirectories } from "./runner/file-build-directories.js";
+import { FileImageLayouts } from "./runner/file-image-layouts.js";
 import { ProgramIdentity } from "./runner/program-identity.js";
 import { ProgramSpawner } from "./runner/program-spawner.js";
 import { ActionQueue } from "./scheduling/action-queue.js";
@@ -136,6 +137,11 @@ async function createRunner(
     cas,
     reader,
     buildDirectories,
+    // As many as can be in use at a time.
+    layouts: new FileImageLayouts(
+      join(configuration.build, "images"),
+      slotsOf(configuration),
+    ),
     identity,
     spawner,
     placement: isRoot() ? "link" : "copy",

@@ -6,6 +6,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import {
+  createGrpcCasClients,
+  GrpcContentAddressableStorage,
+} from "../../lib/cas/index.js";
+import { Digest, parseInstanceName } from "../../lib/digest/index.js";
+import { Code } from "../../lib/status/index.js";
+import {
   type BazelWorkspace,
   createBazelWorkspace,
 } from "../fixtures/bazel.js";
@@ -93,6 +99,7 @@ function blobExists(hash: string): boolean {
 interface Entry {
   readonly path: string;
   readonly sha256?: string;
+  readonly size?: number;
   readonly digest?: string;
 }
 
@@ -102,6 +109,18 @@ function berthImage(command: string, ...args: string[]) {
     ...["image", command, "--json", "--cas", berth.address],
     ...["--state", berth.state, ...args],
   ]);
+}
+
+/** Reads a blob as clients do: that is when the engine notices its loss. */
+async function readBlob(digest: Digest): Promise<void> {
+  const clients = createGrpcCasClients({ address: berth.address });
+  const cas = new GrpcContentAddressableStorage(clients);
+  const instanceName = parseInstanceName("");
+  try {
+    for await (const _ of cas.open(digest, { instanceName }));
+  } finally {
+    clients.close();
+  }
 }
 
 /** All that the image has. */
@@ -114,10 +133,16 @@ async function listImage(): Promise<Entry[]> {
 
 test("a build goes on when a file of its image is lost", async () => {
   const entries = await listImage();
-  const found = entries.find(({ path }) => path === "/usr/lib/os-release");
-  const hash = found?.sha256 ?? "";
-  await buildWhile(async () => removeBlob(hash));
-  expect(blobExists(hash)).toBe(true);
+  const found = entries.find(({ path }) => path === "/usr/bin/bash");
+  const { sha256 = "", size = 0 } = found ?? {};
+  const digest = Digest.create(sha256, size);
+  await buildWhile(async () => {
+    removeBlob(sha256);
+    await expect(readBlob(digest)).rejects.toMatchObject({
+      code: Code.NotFound,
+    });
+  });
+  expect(blobExists(sha256)).toBe(true);
 }, 120_000);
 
 test("a build goes on when a Directory of its image is lost", async () => {

@@ -18,6 +18,7 @@ import type {
   BuildDirectory,
   FileBuildDirectories,
 } from "./file-build-directories.js";
+import type { FileImageLayouts } from "./file-image-layouts.js";
 import {
   directoriesToAdd,
   makeOpenDirectory,
@@ -29,6 +30,7 @@ import {
 import { FileOutputStorer } from "./file-output-storer.js";
 import { collectOutputs } from "./file-outputs.js";
 import { FileProgramOutput } from "./file-program-output.js";
+import { findImageAround, partOf } from "./image-around.js";
 import { readInputRoot } from "./input-root.js";
 import { type CommandPaths, resolveCommandPaths } from "./output-paths.js";
 import type { ProgramIdentity } from "./program-identity.js";
@@ -40,6 +42,7 @@ export interface ActionExecutorOptions {
   readonly cas: FileContentAddressableStorage;
   readonly reader: CasReader;
   readonly buildDirectories: FileBuildDirectories;
+  readonly layouts: FileImageLayouts;
   readonly identity: ProgramIdentity;
   readonly spawner: ProgramSpawner;
   readonly placement: PlacementMethod;
@@ -106,19 +109,27 @@ export async function executeAction(
     inputFetchStartTimestamp: now(),
   });
   const directory = options.buildDirectories.create();
+  const image = findImageAround(inputRoot, routed.nestedInputRoot);
   try {
     const added = directoriesToAdd(inputRoot, paths.requiredDirectories);
-    await writeInputRoot(directory.root, inputRoot, {
+    const isLaidOut =
+      image !== undefined && options.layouts.take(image, directory.root);
+    const missing = isLaidOut ? partOf(inputRoot, image.ownName) : inputRoot;
+    await writeInputRoot(directory.root, missing, {
       cas: options.cas,
       how: placementOf(inputRoot, routed.nestedInputRoot, options.placement),
       signal,
     });
     for (const path of added) makeOpenDirectory(`${directory.root}/${path}`);
     metadata.inputFetchCompletedTimestamp = now();
-    return await runAndCollect(
+    const { executed, isDead } = await runAndCollect(
       { execution, directory, command, paths, timeoutMs, metadata },
       options,
     );
+    if (image !== undefined && isDead) {
+      await options.layouts.keep(image, directory.root).catch(options.sink); // the action has its result all the same
+    }
+    return executed;
   } finally {
     unpin();
     await options.buildDirectories.release(directory, options.sink);
@@ -137,7 +148,7 @@ interface Prepared {
 async function runAndCollect(
   prepared: Prepared,
   options: ActionExecutorOptions,
-): Promise<Executed> {
+): Promise<{ executed: Executed; isDead: boolean }> {
   const { directory, metadata } = prepared;
   const { maximumOutputBytes, cas } = options;
   using stdout = new FileProgramOutput(
@@ -170,8 +181,11 @@ async function runAndCollect(
   metadata.outputUploadCompletedTimestamp = now();
   metadata.workerCompletedTimestamp = metadata.outputUploadCompletedTimestamp;
   result.executionMetadata = metadata;
-  if (outcome.type !== "timedOut") return { result };
-  return { result, error: timeoutError(prepared.timeoutMs) };
+  const executed =
+    outcome.type === "timedOut"
+      ? { result, error: timeoutError(prepared.timeoutMs) }
+      : { result };
+  return { executed, isDead };
 }
 
 async function run(

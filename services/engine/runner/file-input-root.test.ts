@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { Directory } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import { Digest } from "../../../lib/digest/index.js";
 import { placementOf } from "./file-input-root.js";
 import type { InputRoot } from "./input-root.js";
@@ -7,11 +8,12 @@ const own = Digest.of(Buffer.from("own"));
 const image = Digest.of(Buffer.from("image"));
 
 function rootOf(directories: Readonly<Record<string, Digest>>): InputRoot {
-  const topDirectories = Object.entries(directories).map(([name, digest]) => ({
+  const nodes = Object.entries(directories).map(([name, digest]) => ({
     name,
-    digest,
+    digest: digest.toProto(),
   }));
-  return { topDirectories, directories: [], files: [], symlinks: [] };
+  const root = Directory.fromPartial({ directories: nodes });
+  return { root, directories: [], files: [], symlinks: [] };
 }
 
 test("placementOf() links the image around an input root, and copies the rest", () => {

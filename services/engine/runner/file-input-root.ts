@@ -39,13 +39,13 @@ export function pinInputRoot(
  * through which their inodes could be changed.
  */
 export function placementOf(
-  { topDirectories }: InputRoot,
+  { root }: InputRoot,
   nested: Digest | undefined,
   usual: PlacementMethod,
 ): (path: string) => PlacementMethod {
   if (nested === undefined || usual === "link") return () => usual;
-  const own = topDirectories
-    .filter(({ digest }) => digest.equals(nested))
+  const own = root.directories
+    .filter(({ digest }) => digest?.hash === nested.hash)
     .map(({ name }) => `${name}/`);
   return (path) =>
     own.some((prefix) => path.startsWith(prefix)) ? usual : "link";

@@ -1,6 +1,6 @@
-import type {
+import {
   Directory,
-  DirectoryNode,
+  type DirectoryNode,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import type { CasContext } from "../../../lib/cas/index.js";
 import { Digest } from "../../../lib/digest/index.js";
@@ -10,11 +10,8 @@ import { missingBlobsError } from "../missing-blobs.js";
 
 /** An input root laid out flat, a directory always before what is in it. */
 export interface InputRoot {
-  /** Of the root itself, with the digests of their Directories. */
-  readonly topDirectories: readonly {
-    readonly name: string;
-    readonly digest: Digest;
-  }[];
+  /** The root's own message. */
+  readonly root: Directory;
   /** Paths of directories beneath the root. */
   readonly directories: readonly string[];
   readonly files: readonly InputFile[];
@@ -143,12 +140,12 @@ function unfold(root: Digest, known: Directories): InputRoot {
       queue.push({ prefix: `${prefix}${node.name}/`, digest: digestOf(node) });
     }
   }
-  const top = known.get(root.key)?.directories ?? [];
-  const topDirectories = top.map((node) => ({
-    name: node.name,
-    digest: digestOf(node),
-  }));
-  return { topDirectories, directories, files, symlinks };
+  return {
+    root: known.get(root.key) ?? Directory.fromPartial({}),
+    directories,
+    files,
+    symlinks,
+  };
 }
 
 function checkTarget(path: string, target: string): void {
