@@ -87,7 +87,7 @@ fn open_input_root(plan: &Plan) -> Result<InputRoot> {
         Source::Inline { name } => Path::new(name).join(&plan.working_directory),
         _ => plan.working_directory.clone(),
     };
-    // Not compared as paths, to which an empty last component is none.
+    // Joined with an empty path it ends in a slash, which is no part of its name.
     let directory: PathBuf = directory.components().collect();
     if !here.ends_with(&directory) {
         return Err(Error::Usage(format!(
