@@ -39,8 +39,12 @@ export interface ContentAddressableStorage {
    * the end. Leaving the loop early is allowed.
    */
   open(digest: Digest, context: CasContext): AsyncIterable<Uint8Array>;
-  /** Stores a small blob; does nothing if it is held. Idempotent. */
-  write(data: Uint8Array, context: CasContext): Promise<Digest>;
+  /**
+   * Stores a small blob; does nothing if it is held. Idempotent. `known` is
+   * the digest, where the caller has just made it of these very bytes: a store
+   * that is verified by a peer then need not hash them again.
+   */
+  write(data: Uint8Array, context: CasContext, known?: Digest): Promise<Digest>;
   /**
    * Stores a blob of any size. `openSource` is called again when an attempt
    * failed, and not at all if the blob is held already. Nothing is visible

@@ -101,8 +101,12 @@ export class GrpcContentAddressableStorage
     return verifyStream(digest, this.#resuming(digest, context));
   }
 
-  async write(data: Uint8Array, context: CasContext): Promise<Digest> {
-    const digest = Digest.of(data);
+  async write(
+    data: Uint8Array,
+    context: CasContext,
+    known?: Digest,
+  ): Promise<Digest> {
+    const digest = known ?? Digest.of(data);
     if (digest.sizeBytes === 0) return digest;
     await this.#attempt(context, `write blob "${digest}"`, (instance) =>
       data.byteLength <= instance.maximumBatchedBlobBytes

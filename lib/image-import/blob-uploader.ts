@@ -9,6 +9,9 @@ const batchBlobs = 1_000;
 /** Bytes of one batch: a full BatchUpdateBlobs, and little memory. */
 const batchBytes = 4 * 2 ** 20;
 
+/** Largest blob that is sent in a batch; larger ones are streams. */
+export const largestReservedBytes: number = batchBytes - 2 ** 16;
+
 /** Batches on their way while the next one is gathered. */
 const batchesInFlight = 2;
 
@@ -16,6 +19,16 @@ const batchesInFlight = 2;
 interface Blob {
   readonly digest: Digest;
   readonly data: Uint8Array;
+}
+
+/** Blobs that are asked for and sent together. */
+interface Batch {
+  readonly blobs: Blob[];
+  /** Of the blobs' bytes. */
+  sizeBytes: number;
+  /** Memory for blobs, used from the front; made when first wanted. */
+  arena: Buffer | undefined;
+  arenaUsed: number;
 }
 
 /**
@@ -27,8 +40,12 @@ export class BlobUploader {
   readonly #cas: ContentAddressableStorage;
   readonly #context: CasContext;
   readonly #inFlight = new Set<Promise<void>>();
-  #batch: Blob[] = [];
-  #bytes = 0;
+  /**
+   * Memory of batches that were sent, to be used again: made anew for each
+   * file, it would keep the collector of garbage busier than all the rest.
+   */
+  readonly #arenas: Buffer[] = [];
+  #batch = emptyBatch();
   #failure: { readonly error: unknown } | undefined;
   #stored = { blobs: 0, bytes: 0 };
 
@@ -44,14 +61,25 @@ export class BlobUploader {
     return this.#stored;
   }
 
+  /**
+   * Memory for the next blob, to be filled and then given to `add`, or left.
+   * At most largestReservedBytes.
+   */
+  reserve(sizeBytes: number): Buffer | Promise<Buffer> {
+    const { arenaUsed } = this.#batch;
+    if (arenaUsed + sizeBytes <= batchBytes) return this.#take(sizeBytes);
+    return this.#flush().then(() => this.#take(sizeBytes));
+  }
+
   /** Takes a blob; undefined: more may come at once. */
   add(digest: Digest, data: Uint8Array): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (digest.sizeBytes === 0) return undefined;
-    this.#batch.push({ digest, data });
-    this.#bytes += data.byteLength;
+    const batch = this.#batch;
+    batch.blobs.push({ digest, data });
+    batch.sizeBytes += data.byteLength;
     const isFull =
-      this.#batch.length === batchBlobs || this.#bytes >= batchBytes;
+      batch.blobs.length === batchBlobs || batch.sizeBytes >= batchBytes;
     return isFull ? this.#flush() : undefined;
   }
 
@@ -90,10 +118,20 @@ export class BlobUploader {
   async #flush(): Promise<void> {
     await this.#room();
     const batch = this.#batch;
-    if (batch.length === 0) return;
-    this.#batch = [];
-    this.#bytes = 0;
-    this.#start(() => this.#send(batch));
+    this.#batch = emptyBatch();
+    const { arena } = batch;
+    this.#start(async () => {
+      if (batch.blobs.length > 0) await this.#send(batch.blobs);
+      if (arena !== undefined) this.#arenas.push(arena);
+    });
+  }
+
+  #take(sizeBytes: number): Buffer {
+    const batch = this.#batch;
+    batch.arena ??= this.#arenas.pop() ?? Buffer.allocUnsafeSlow(batchBytes);
+    const start = batch.arenaUsed;
+    batch.arenaUsed += sizeBytes;
+    return batch.arena.subarray(start, batch.arenaUsed);
   }
 
   async #room(): Promise<void> {
@@ -121,7 +159,7 @@ export class BlobUploader {
       [...wanted].map(async (key) => {
         const blob = blobs.get(key);
         if (blob === undefined) return;
-        await this.#cas.write(blob.data, this.#context);
+        await this.#cas.write(blob.data, this.#context, blob.digest);
         this.#count(blob.digest);
       }),
     );
@@ -133,4 +171,8 @@ export class BlobUploader {
       bytes: this.#stored.bytes + sizeBytes,
     };
   }
+}
+
+function emptyBatch(): Batch {
+  return { blobs: [], sizeBytes: 0, arena: undefined, arenaUsed: 0 };
 }

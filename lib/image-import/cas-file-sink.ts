@@ -17,10 +17,7 @@ import {
   StatusError,
   wrap,
 } from "../status/index.js";
-import type { BlobUploader } from "./blob-uploader.js";
-
-/** Files up to this size are held in memory: a batch holds one of them. */
-const largestBufferedBytes = 4 * 2 ** 20 - 2 ** 16;
+import { type BlobUploader, largestReservedBytes } from "./blob-uploader.js";
 
 /** A file that is being read. */
 type Open =
@@ -44,17 +41,18 @@ export class CasFileSink implements FileSink {
     this.#spoolDirectory = mkdtempSync(join(spoolDirectory, "layer-"));
   }
 
-  begin({ sizeBytes }: { readonly sizeBytes: number }): void {
+  begin({ sizeBytes }: { readonly sizeBytes: number }): void | Promise<void> {
     this.#sizeBytes = sizeBytes;
-    if (sizeBytes <= largestBufferedBytes) {
-      // Not from the pool: a small file would keep 8 KiB with it, and its
-      // bytes must stay what they are until they are sent.
-      const data = Buffer.allocUnsafeSlow(sizeBytes);
-      this.#open = { kind: "memory", data, at: 0 };
-      return;
+    if (sizeBytes <= largestReservedBytes) {
+      const data = this.#uploader.reserve(sizeBytes);
+      const hold = (held: Buffer) => {
+        this.#open = { kind: "memory", data: held, at: 0 };
+      };
+      return Buffer.isBuffer(data) ? hold(data) : data.then(hold);
     }
     const path = join(this.#spoolDirectory, `${this.#files++}`);
     this.#open = { kind: "spool", fd: openSync(path, "wx", 0o600), path };
+    return undefined;
   }
 
   write(chunk: Uint8Array): void {
