@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { Code, StatusError } from "../status/index.js";
 import { SingleFlight } from "./single-flight.js";
 
@@ -79,6 +80,7 @@ export class ReportingFlights<T, Progress> {
     };
     this.#audiences.set(key, audience);
     const signal = AbortSignal.any([ended, this.#stopping.signal]);
+    setMaxListeners(0, signal);
     const running = work(signal, (progress) => {
       audience.last = progress;
       for (const listener of audience.listeners) listener(progress);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { Code, StatusError, toStatusError } from "../status/index.js";
 
 interface Flight<Value> {
@@ -43,6 +44,8 @@ export class SingleFlight<Value> {
     work: (signal: AbortSignal) => Promise<Value>,
   ): Flight<Value> {
     const controller = new AbortController();
+    // Each call that the work makes waits for it: no leak, as Node would think.
+    setMaxListeners(0, controller.signal);
     // What work throws at once must reject too, not escape from here.
     const result = (async () => work(controller.signal))();
     const flight: Flight<Value> = { result, controller, waiting: 0 };
