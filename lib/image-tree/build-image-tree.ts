@@ -1,10 +1,10 @@
-import type { DroppedCounts, Layer } from "../layer/index.js";
+import type { DroppedCounts } from "../layer/index.js";
 import type { DirectoryNode, ImageTotals, ImageTree } from "./image-tree.js";
 import {
   defaultImageTreeLimits,
   type ImageTreeLimits,
 } from "./image-tree-limits.js";
-import { LayerReplay } from "./layer-replay.js";
+import { LayerReplay, type ReplayableLayer } from "./layer-replay.js";
 import type { MutableDirectory } from "./mutable-node.js";
 import { walkImageTree } from "./walk-image-tree.js";
 
@@ -16,7 +16,7 @@ import { walkImageTree } from "./walk-image-tree.js";
  * limits, each with layer and entry, and what the iterable throws.
  */
 export function buildImageTree(
-  layers: Iterable<Layer>,
+  layers: Iterable<ReplayableLayer>,
   limits: ImageTreeLimits = defaultImageTreeLimits,
 ): ImageTree {
   const replay = new LayerReplay(limits);

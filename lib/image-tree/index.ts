@@ -11,4 +11,5 @@ export {
   defaultImageTreeLimits,
   type ImageTreeLimits,
 } from "./image-tree-limits.js";
+export type { ReplayableLayer } from "./layer-replay.js";
 export { type ImageTreeStep, walkImageTree } from "./walk-image-tree.js";

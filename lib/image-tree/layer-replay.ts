@@ -10,6 +10,11 @@ import {
 } from "./mutable-node.js";
 import { PathResolver } from "./path-resolver.js";
 
+/** A layer; its entries are looked at once. */
+export type ReplayableLayer = Omit<Layer, "entries"> & {
+  readonly entries: Iterable<LayerEntry>;
+};
+
 /** A name in a directory, and what is there. */
 interface Place {
   readonly parent: MutableDirectory;
@@ -45,7 +50,7 @@ export class LayerReplay {
   }
 
   /** The next layer. Throws naming layer and entry; then all is undefined. */
-  apply(layer: Layer): void {
+  apply(layer: ReplayableLayer): void {
     this.#layer++;
     this.#lastParent = undefined;
     let current = "";

@@ -3,10 +3,16 @@ import { Code, StatusError } from "../status/index.js";
 /** Reads what ByteWriter wrote. Throws DataLoss at the end of the bytes. */
 export class ByteReader {
   readonly #bytes: Buffer;
-  #offset = 0;
+  #offset: number;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, offset = 0) {
     this.#bytes = bytes;
+    this.#offset = offset;
+  }
+
+  /** Of what is read next. */
+  get offset(): number {
+    return this.#offset;
   }
 
   get isAtEnd(): boolean {

@@ -8,6 +8,11 @@ export class ByteWriter {
     return this.#buffer.subarray(0, this.#length);
   }
 
+  /** Begins anew, in the same memory. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   /**
    * A whole number that is not negative, in groups of 7 bits, lowest first; a
    * set high bit says that more follow (as in protobuf).

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Code, StatusError, wrap } from "../status/index.js";
 import { ByteReader } from "./byte-reader.js";
-import type { Layer, LayerEntry } from "./layer.js";
+import type { DroppedCounts, Layer, LayerEntry } from "./layer.js";
 import { hashBytes, layerMagic, typeNumbers } from "./layer-format.js";
 
 /**
@@ -11,19 +11,44 @@ import { hashBytes, layerMagic, typeNumbers } from "./layer-format.js";
  * come from us; the checksum is against damage, not against malice.
  */
 export function decodeLayer(bytes: Buffer, diffId: string): Layer {
+  const layer = openEncodedLayer(bytes, diffId);
+  try {
+    return { ...layer, entries: [...layer.entries] };
+  } catch (error) {
+    throw wrap(error, `Failed to decode layer "${diffId}"`);
+  }
+}
+
+/**
+ * The same, but entries are decoded as they are asked for, each time anew: of
+ * a layer of many they would take several times the memory of the bytes.
+ */
+export function openEncodedLayer(
+  bytes: Buffer,
+  diffId: string,
+): Omit<Layer, "entries"> & { readonly entries: Iterable<LayerEntry> } {
   try {
     const content = bytes.subarray(0, Math.max(0, bytes.length - hashBytes));
     const checksum = createHash("sha256").update(content).digest();
     if (!checksum.equals(bytes.subarray(content.length))) {
       throw malformed("Checksum is wrong");
     }
-    return decodeContent(new ByteReader(content), diffId);
+    const { dropped, reader } = decodeHead(content, diffId);
+    const at = reader.offset;
+    const entries = {
+      [Symbol.iterator]: () => decodeEntries(new ByteReader(content, at)),
+    };
+    return { diffId, dropped, entries };
   } catch (error) {
     throw wrap(error, `Failed to decode layer "${diffId}"`);
   }
 }
 
-function decodeContent(reader: ByteReader, diffId: string): Layer {
+function decodeHead(
+  content: Buffer,
+  diffId: string,
+): { dropped: DroppedCounts; reader: ByteReader } {
+  const reader = new ByteReader(content);
   if (reader.text(layerMagic.length) !== layerMagic) {
     throw malformed("Format is unknown");
   }
@@ -36,16 +61,17 @@ function decodeContent(reader: ByteReader, diffId: string): Layer {
     setIds: reader.number(),
     aufs: reader.number(),
   };
-  const entries: LayerEntry[] = [];
+  return { dropped, reader };
+}
+
+function* decodeEntries(reader: ByteReader): Generator<LayerEntry> {
   let path = "";
   for (let rest = reader.number(); rest > 0; rest--) {
     const type = reader.number();
     path = path.slice(0, reader.number()) + reader.text(reader.number());
-    const entry = decodeEntry(reader, type, path);
-    entries.push(entry);
+    yield decodeEntry(reader, type, path);
   }
   if (!reader.isAtEnd) throw malformed("Entries are followed by more");
-  return { diffId, entries, dropped };
 }
 
 function decodeEntry(

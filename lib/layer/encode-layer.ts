@@ -3,8 +3,24 @@ import { ByteWriter } from "./byte-writer.js";
 import type { Layer, LayerEntry } from "./layer.js";
 import { layerMagic, typeNumbers } from "./layer-format.js";
 
+/** Least size of a part but the last. */
+const partBytes = 2 ** 16;
+
+/** A layer whose entries may be made as they are encoded. */
+type EncodableLayer = Omit<Layer, "entries"> & {
+  readonly entries: Iterable<LayerEntry> & { readonly length: number };
+};
+
 /** A processed layer as bytes, to be kept under its diff ID: see decodeLayer. */
-export function encodeLayer(layer: Layer): Buffer {
+export function encodeLayer(layer: EncodableLayer): Buffer {
+  const parts: Buffer[] = [];
+  for (const part of encodeLayerInParts(layer)) parts.push(Buffer.from(part));
+  return Buffer.concat(parts);
+}
+
+/** The same bytes, each part of them valid until the next is asked for. */
+export function* encodeLayerInParts(layer: EncodableLayer): Generator<Buffer> {
+  const hash = createHash("sha256");
   const writer = new ByteWriter();
   writer.text(layerMagic);
   writer.text(layer.diffId.replace("sha256:", ""), "hex");
@@ -21,9 +37,14 @@ export function encodeLayer(layer: Layer): Buffer {
     text(writer, entry.path.slice(shared));
     details(writer, entry);
     previous = entry.path;
+    if (writer.bytes.length < partBytes) continue;
+    hash.update(writer.bytes);
+    yield writer.bytes;
+    writer.clear();
   }
-  const checksum = createHash("sha256").update(writer.bytes).digest();
-  return Buffer.concat([writer.bytes, checksum]);
+  hash.update(writer.bytes);
+  yield writer.bytes;
+  yield hash.digest();
 }
 
 function details(writer: ByteWriter, entry: LayerEntry): void {

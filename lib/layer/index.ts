@@ -1,5 +1,5 @@
-export { decodeLayer } from "./decode-layer.js";
-export { encodeLayer } from "./encode-layer.js";
+export { decodeLayer, openEncodedLayer } from "./decode-layer.js";
+export { encodeLayer, encodeLayerInParts } from "./encode-layer.js";
 export type { FileSink } from "./file-sink.js";
 export type { DroppedCounts, Layer, LayerEntry } from "./layer.js";
 export type { LayerCompression, LayerDescriptor } from "./layer-descriptor.js";

@@ -1,19 +1,22 @@
 import type { CasContext, ContentAddressableStorage } from "../cas/index.js";
 import type { Digest } from "../digest/index.js";
 import { Code, StatusError } from "../status/index.js";
+import { PackedBytes } from "./packed-bytes.js";
 import { quoteTreePath } from "./tree-path.js";
 import { TreeShape, type TreeTotals } from "./tree-shape.js";
 import { defaultTreeLimits, type TreeLimits, walkTree } from "./walk-tree.js";
 
 /**
  * The Directories of a tree, verified and checked, in memory. Nothing but
- * data, which may be posted to another thread.
+ * data, which may be posted to another thread, and its buffers transferred.
  */
 export interface LoadedTree {
   /** Digest.key of the root Directory. */
   readonly root: string;
   /** By Digest.key; as they lie in CAS, which is a third of them decoded. */
   readonly directories: ReadonlyMap<string, Uint8Array>;
+  /** In which the Directories lie, and nothing else. */
+  readonly buffers: readonly ArrayBuffer[];
   readonly totals: TreeTotals;
 }
 
@@ -60,10 +63,11 @@ export async function loadTree(
   // No Directory can have more nodes than the tree has paths.
   const limits = { ...most, nodes: Math.min(most.nodes, most.entries) };
   const shape = new TreeShape();
+  const packed = new PackedBytes();
   const directories = new Map<string, Uint8Array>();
   for await (const walked of walkTree(cas, root, { context, limits })) {
     shape.add(walked.digest, walked.directory);
-    directories.set(walked.digest.key, walked.data);
+    directories.set(walked.digest.key, packed.add(walked.data));
   }
   const totals = shape.totals(root);
   const check = (what: keyof TreeTotals, limit: number, unit: string) => {
@@ -81,5 +85,5 @@ export async function loadTree(
   check("longestPathBytes", most.pathBytes, "bytes in a path");
   check("nameBytes", most.nameBytes, "bytes in its paths");
   check("contentBytes", most.contentBytes, "bytes in its files");
-  return { root: root.key, directories, totals };
+  return { root: root.key, directories, buffers: packed.buffers, totals };
 }

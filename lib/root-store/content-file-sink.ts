@@ -13,15 +13,10 @@ import {
 import { join } from "node:path";
 import type { FileSink } from "../layer/index.js";
 import { errno } from "../status/index.js";
-import { ContentKeyList } from "./content-key-list.js";
 import { diskTime } from "./disk-time.js";
 import type { SpaceAllowance, StoredContent } from "./space-allowance.js";
-import {
-  type ContentKey,
-  contentMode,
-  contentPath,
-  type StoreOwner,
-} from "./store-layout.js";
+import { contentMode, contentPath, type StoreOwner } from "./store-layout.js";
+import { type StoredFile, StoredFileList } from "./stored-file-list.js";
 import { writeSparsely } from "./write-sparsely.js";
 
 /**
@@ -52,7 +47,7 @@ export interface ContentFileSinkOptions {
 export class ContentFileSink implements FileSink {
   readonly stored: StoredContent = { bytes: 0, inodes: 0 };
   /** The files that the store did not have. */
-  readonly storedKeys = new ContentKeyList();
+  readonly storedKeys = new StoredFileList();
   readonly #options: ContentFileSinkOptions;
   readonly #buffer = Buffer.allocUnsafeSlow(largestBufferedBytes);
   readonly #tmpPath: string;
@@ -92,7 +87,7 @@ export class ContentFileSink implements FileSink {
     const file = this.#file;
     if (file === undefined) throw new RangeError("No file was begun");
     this.#file = undefined;
-    const key: ContentKey = { ...file, sha256 };
+    const key: StoredFile = { ...file, sha256 };
     const path = `${this.#options.files}/${contentPath(key)}`;
     if (this.#descriptor === undefined) {
       // At its place at once: for small files a rename costs as much again as

@@ -1,22 +1,19 @@
-import type { LayerEntry } from "../layer/index.js";
 import { isPresent } from "./content-file-sink.js";
 import { contentPath } from "./store-layout.js";
-
-/** A file of a tree, as it is to be in the content store. */
-export type StoredFile = LayerEntry & { readonly type: "file" };
+import { type StoredFile, StoredFileList } from "./stored-file-list.js";
 
 /** What the content store lacks of a tree's files, and where it comes from. */
 export interface ContentPlan {
   /** Whose bytes have to be fetched; each content once. */
-  readonly fetch: readonly StoredFile[];
+  readonly fetch: StoredFileList;
   /**
    * Whose bytes the store has, or will have when all was fetched, under
-   * another mode or time.
+   * another mode or time: that of `from` at the same place.
    */
-  readonly copy: readonly {
-    readonly from: StoredFile;
-    readonly to: StoredFile;
-  }[];
+  readonly copy: {
+    readonly from: StoredFileList;
+    readonly to: StoredFileList;
+  };
 }
 
 /**
@@ -24,21 +21,22 @@ export interface ContentPlan {
  * `files`. Synchronous; errors are those of Node.
  */
 export function planContent(
-  entries: readonly LayerEntry[],
+  wanted: StoredFileList,
   files: string,
 ): ContentPlan {
-  const fetch: StoredFile[] = [];
-  const copy: { from: StoredFile; to: StoredFile }[] = [];
-  for (const equals of sameContent(entries)) {
-    let from: StoredFile | undefined;
-    const absent: StoredFile[] = [];
-    for (const file of equals) {
-      if (isPresent(`${files}/${contentPath(file)}`, file)) from = file;
-      else absent.push(file);
-    }
+  const fetch = new StoredFileList(wanted.length);
+  const copy = { from: new StoredFileList(), to: new StoredFileList() };
+  for (const places of sameContent(wanted)) {
+    const equals = unlike(places.map((place) => wanted.at(place)));
+    const absent = equals.filter(
+      (file) => !isPresent(`${files}/${contentPath(file)}`, file),
+    );
+    let from = equals.find((file) => !absent.includes(file));
     for (const to of absent) {
-      if (from !== undefined) copy.push({ from, to });
-      else {
+      if (from !== undefined) {
+        copy.from.push(from);
+        copy.to.push(to);
+      } else {
         fetch.push(to);
         from = to;
       }
@@ -47,31 +45,22 @@ export function planContent(
   return { fetch, copy };
 }
 
-/** Files of equal bytes together; of those alike in all, one. */
-function* sameContent(
-  entries: readonly LayerEntry[],
-): Generator<readonly StoredFile[]> {
-  const sorted = entries
-    .filter((entry) => entry.type === "file")
-    .sort(compareContent);
-  for (let start = 0; start < sorted.length; ) {
-    const first = sorted[start];
-    if (first === undefined) return;
-    let end = start + 1;
-    for (let next = sorted[end]; next !== undefined; next = sorted[++end]) {
-      if (compareContent(first, next) !== 0) break;
+/** The places of files of equal bytes together. */
+function* sameContent(wanted: StoredFileList): Generator<readonly number[]> {
+  let together: number[] = [];
+  for (const place of wanted.byContent()) {
+    const [first = place] = together;
+    if (!wanted.hasSameContent(first, place)) {
+      yield together;
+      together = [];
     }
-    yield end === start + 1 ? [first] : unlike(sorted.slice(start, end));
-    start = end;
+    together.push(place);
   }
+  if (together.length > 0) yield together;
 }
 
+/** Of files alike in all, one. */
 function unlike(files: readonly StoredFile[]): readonly StoredFile[] {
-  const byPath = new Map(files.map((file) => [contentPath(file), file]));
-  return [...byPath.values()];
-}
-
-function compareContent(a: StoredFile, b: StoredFile): number {
-  if (a.sha256 !== b.sha256) return a.sha256 < b.sha256 ? -1 : 1;
-  return a.sizeBytes - b.sizeBytes;
+  if (files.length === 1) return files;
+  return [...new Map(files.map((file) => [contentPath(file), file])).values()];
 }

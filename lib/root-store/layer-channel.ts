@@ -27,7 +27,7 @@ export function openLayerChannel(
   const { port1, port2 } = new MessageChannel();
   let bytesThere = 0;
   const open = (ended: AbortSignal) => {
-    if (!("tree" in layer)) return layer.open(ended);
+    if (!("openBlobs" in layer)) return layer.open(ended);
     return treeSource(layer, port1, ended, (bytes) => {
       bytesThere = bytes;
       report({ bytesDone: bytes });
@@ -50,13 +50,13 @@ export function openLayerChannel(
 
 /** Waits for what is wanted, then gives it. */
 async function* treeSource(
-  { tree, openBlobs }: TreeLayer,
+  { descriptor, openBlobs }: TreeLayer,
   port: MessagePort,
   signal: AbortSignal,
   onThere: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array, void, void> {
   const wanted = await receiveWanted(port, signal);
-  let bytesThere = tree.totals.contentBytes;
+  let bytesThere = descriptor.sizeBytes;
   for (const { sizeBytes } of decodeWanted(wanted)) bytesThere -= sizeBytes;
   onThere(bytesThere);
   yield* gatherChunks(openBlobs(decodeWanted(wanted), signal));

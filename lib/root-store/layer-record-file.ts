@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
-import { decodeLayer, type Layer } from "../layer/index.js";
+import type { ReplayableLayer } from "../image-tree/index.js";
+import { openEncodedLayer } from "../layer/index.js";
 
 /**
  * The layer of a record; undefined if the record is gone or damaged, for
- * whatever reason: reading the layer again helps in every case.
+ * whatever reason: reading the layer again helps in every case. Its entries are
+ * decoded as they are asked for.
  */
 export function tryReadLayerRecord(
   path: string,
   diffId: string,
-): Layer | undefined {
+): ReplayableLayer | undefined {
   try {
-    return decodeLayer(readFileSync(path), diffId);
+    return openEncodedLayer(readFileSync(path), diffId);
   } catch {
     return undefined;
   }

@@ -202,22 +202,21 @@ export class LayerRecords {
         ...{ chunks: channel.port, allowance: allowance.end },
       };
       const ports = [channel.port, allowance.end.port];
-      const result =
-        "tree" in layer
-          ? await worker.run(
-              {
-                ...{ kind: "tree", tree: layer.tree, ...common },
-                wanted: channel.wanted,
-              },
-              [...ports, channel.wanted],
-            )
-          : await worker.run(
-              {
-                ...{ kind: "layer", descriptor: layer.descriptor, ...common },
-                limits: this.#options.limits,
-              },
-              ports,
-            );
+      let result: LayerJobResult;
+      if ("openBlobs" in layer) {
+        const tree = await layer.takeTree(reading.signal);
+        const { wanted } = channel;
+        result = await worker.run({ kind: "tree", tree, wanted, ...common }, [
+          ...[...ports, wanted, ...tree.buffers],
+        ]);
+      } else {
+        const { descriptor } = layer;
+        const { limits } = this.#options;
+        result = await worker.run(
+          { kind: "layer", descriptor, limits, ...common },
+          ports,
+        );
+      }
       entriesRead = result.entries;
       left = result.stored;
       return await this.#adopt(layer.diffId, path, result);

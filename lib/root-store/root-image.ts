@@ -8,7 +8,11 @@ export interface TreeLayer {
   readonly diffId: string;
   /** What progress counts to: content of all files. */
   readonly descriptor: { readonly sizeBytes: number };
-  readonly tree: LoadedTree;
+  /**
+   * Gives its Directories, which are the caller's: they are not kept here.
+   * Reads them again for whoever takes them again.
+   */
+  takeTree(signal: AbortSignal): Promise<LoadedTree>;
   /**
    * Reads blobs, their bytes one after the other; none's last byte comes
    * before it was verified. Ends with an error when the signal is aborted.

@@ -1,7 +1,10 @@
 import { chownSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildImageTree, type FileNode } from "../image-tree/index.js";
-import type { Layer } from "../layer/index.js";
+import {
+  buildImageTree,
+  type FileNode,
+  type ReplayableLayer,
+} from "../image-tree/index.js";
 import { tryReadLayerRecord } from "./layer-record-file.js";
 import { removeTree } from "./remove-tree.js";
 import { encodeRootDescription } from "./root-description.js";
@@ -98,7 +101,10 @@ function finish(
 }
 
 /** The layers of the image, each read when it is asked for. */
-function* readRecords(job: RootJob, settings: StoreSettings): Generator<Layer> {
+function* readRecords(
+  job: RootJob,
+  settings: StoreSettings,
+): Generator<ReplayableLayer> {
   for (const { diffId, record } of job.layers) {
     // It may just have been moved to where it stays.
     const layer =
@@ -112,15 +118,16 @@ function* readRecords(job: RootJob, settings: StoreSettings): Generator<Layer> {
 /** Diff IDs of the layers that have any of the files. */
 function layersWith(
   files: readonly FileNode[],
-  layers: Iterable<Layer>,
+  layers: Iterable<ReplayableLayer>,
 ): string[] {
   const paths = new Set(files.map((file) => contentPath(file)));
   const diffIds: string[] = [];
   for (const { diffId, entries } of layers) {
-    const has = entries.some(
-      (entry) => entry.type === "file" && paths.has(contentPath(entry)),
-    );
-    if (has) diffIds.push(diffId);
+    for (const entry of entries) {
+      if (entry.type !== "file" || !paths.has(contentPath(entry))) continue;
+      diffIds.push(diffId);
+      break;
+    }
   }
   return diffIds;
 }

@@ -215,7 +215,7 @@ export class RootStore {
     const incoming = image.layers
       .filter(({ diffId }) => this.#parts.layers.path(diffId) === undefined)
       // Most of a tree's files may be there, so all of them count for nothing.
-      .map((layer) => ("tree" in layer ? 0 : layer.descriptor.sizeBytes))
+      .map((layer) => ("openBlobs" in layer ? 0 : layer.descriptor.sizeBytes))
       .reduce((sum, bytes) => sum + bytes, 0);
     await this.#room.make(incoming);
     const { treeLimits } = this.#options;

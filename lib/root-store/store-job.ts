@@ -33,7 +33,8 @@ export interface LayerJob {
 export interface TreeJob {
   readonly kind: "tree";
   readonly diffId: string;
-  readonly tree: LoadedTree;
+  /** Transferred, and let go of as soon as the record is written. */
+  tree: LoadedTree | undefined;
   readonly tmp: string;
   readonly record: string;
   /** Folder of the trash for what was stored, should it be of no use. */

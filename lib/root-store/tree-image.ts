@@ -5,7 +5,7 @@ import {
   readInOrder,
 } from "../cas/index.js";
 import type { Digest } from "../digest/index.js";
-import { loadTree } from "../merkle-tree/index.js";
+import { type LoadedTree, loadTree } from "../merkle-tree/index.js";
 import type { RootImage } from "./root-image.js";
 
 /**
@@ -19,16 +19,23 @@ export async function readTreeImage(
     readonly context: CasContext;
   },
 ): Promise<RootImage> {
-  const tree = await loadTree(cas, root, options);
   const { instanceName } = options.context;
+  const tree = await loadTree(cas, root, options);
+  const { contentBytes } = tree.totals;
+  let loaded: LoadedTree | undefined = tree;
   return {
     reference: `cas://${root}`,
     config: null, // a tree has none
     layers: [
       {
         diffId: treeLayerId(root),
-        descriptor: { sizeBytes: tree.totals.contentBytes },
-        tree,
+        descriptor: { sizeBytes: contentBytes },
+        takeTree: async (signal) => {
+          const taken = loaded;
+          loaded = undefined;
+          const context = { instanceName, signal };
+          return taken ?? (await loadTree(cas, root, { context }));
+        },
         openBlobs: (digests, signal) =>
           readInOrder(cas, digests, { instanceName, signal }),
       },

@@ -5,7 +5,7 @@ import {
   readSync,
   writeFileSync,
 } from "node:fs";
-import { encodeLayer, type LayerEntry } from "../layer/index.js";
+import { encodeLayerInParts } from "../layer/index.js";
 import {
   Code,
   errno,
@@ -17,15 +17,13 @@ import {
 import { quoteBytes } from "../tar/index.js";
 import { receiveChunks } from "../worker-pool/index.js";
 import { ContentFileSink } from "./content-file-sink.js";
-import {
-  type ContentPlan,
-  planContent,
-  type StoredFile,
-} from "./content-plan.js";
+import { type ContentPlan, planContent } from "./content-plan.js";
 import { discard } from "./layer-job.js";
+import { tryReadLayerRecord } from "./layer-record-file.js";
 import { removeTree } from "./remove-tree.js";
 import type { StoreJobResults, StoreSettings, TreeJob } from "./store-job.js";
 import { contentPath } from "./store-layout.js";
+import { type StoredFile, StoredFileList } from "./stored-file-list.js";
 import { treeEntries } from "./tree-entries.js";
 import { encodeWanted } from "./wanted-blobs.js";
 import { WorkerAllowance } from "./worker-allowance.js";
@@ -51,9 +49,10 @@ export async function runTreeJob(
     ...{ files, tmp: job.tmp, owner, umask, allowance },
   });
   try {
-    const entries = [...treeEntries(job.tree)];
-    const plan = planContent(entries, files);
-    job.wanted.postMessage(encodeWanted(plan.fetch));
+    const { entries, wanted } = writeRecord(job);
+    const plan = planContent(wanted, files);
+    const message = encodeWanted(plan.fetch);
+    job.wanted.postMessage(message, [message.buffer]);
     const failure = await fill(plan, { job, sink, files }).then(
       () => undefined,
       (error: unknown) => {
@@ -63,9 +62,9 @@ export async function runTreeJob(
         return failureOf(error);
       },
     );
-    writeFileSync(job.record, encodeRecord(job.diffId, entries));
-    return { stored: sink.stored, entries: entries.length, failure };
+    return { stored: sink.stored, entries, failure };
   } catch (error) {
+    removeTree(job.record);
     discard(sink.storedKeys, job.trash, settings);
     throw error;
   } finally {
@@ -95,12 +94,12 @@ async function fill(
       }
       sink.end(file.sha256);
     } catch (error) {
-      throw wrap(error, `Failed to fetch ${quoteBytes(file.path)}`);
+      throw wrap(error, `Failed to fetch ${nameOf(file, job)}`);
     }
   }
   await chunks.return();
-  for (const { from, to } of copy) {
-    copyContent(`${files}/${contentPath(from)}`, sink, to);
+  for (const [index, to] of copy.to.entries()) {
+    copyContent(`${files}/${contentPath(copy.from.at(index))}`, sink, to);
   }
 }
 
@@ -134,9 +133,48 @@ function copyContent(path: string, sink: ContentFileSink, to: StoredFile) {
   }
 }
 
-function encodeRecord(diffId: string, entries: LayerEntry[]): Buffer {
+/**
+ * Writes the tree's record and lists its files. The entries are made one at
+ * a time, and the Directories are let go of: all at once they would take more
+ * memory than the rest of the job.
+ */
+function writeRecord(job: TreeJob): {
+  entries: number;
+  wanted: StoredFileList;
+} {
+  const { tree, diffId } = job;
+  if (tree === undefined) throw new RangeError("No tree was given");
+  job.tree = undefined;
+  const length = tree.totals.entries + 1; // the root
+  const wanted = new StoredFileList(length);
+  const entries = {
+    length,
+    *[Symbol.iterator]() {
+      for (const entry of treeEntries(tree)) {
+        if (entry.type === "file") wanted.push(entry);
+        yield entry;
+      }
+    },
+  };
   const dropped = { devices: 0, fifos: 0, xattrs: 0, setIds: 0, aufs: 0 };
-  return encodeLayer({ diffId, entries, dropped });
+  const record = openSync(job.record, "wx");
+  try {
+    const parts = encodeLayerInParts({ diffId, entries, dropped });
+    for (const part of parts) writeFileSync(record, part);
+  } finally {
+    closeSync(record);
+  }
+  return { entries: length, wanted };
+}
+
+/** The path of a file, for an error text: one of them if there are several. */
+function nameOf(file: StoredFile, { record, diffId }: TreeJob): string {
+  const path = contentPath(file);
+  for (const entry of tryReadLayerRecord(record, diffId)?.entries ?? []) {
+    if (entry.type !== "file" || contentPath(entry) !== path) continue;
+    return quoteBytes(entry.path);
+  }
+  return quoteBytes(path); // the record is gone: a disk that fails
 }
 
 function failureOf(error: unknown) {

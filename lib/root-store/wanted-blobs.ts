@@ -1,5 +1,5 @@
 import { Digest } from "../digest/index.js";
-import type { StoredFile } from "./content-plan.js";
+import type { StoredFileList } from "./stored-file-list.js";
 
 /** Hash and size of a blob. */
 const digestBytes = 32 + 8;
@@ -8,11 +8,13 @@ const digestBytes = 32 + 8;
  * The digests of files, in their order, as bytes for another thread: a tree
  * may have millions of files.
  */
-export function encodeWanted(files: readonly StoredFile[]): Uint8Array {
+export function encodeWanted(files: StoredFileList): Uint8Array<ArrayBuffer> {
   const bytes = Buffer.alloc(files.length * digestBytes);
-  for (const [index, { sha256, sizeBytes }] of files.entries()) {
-    bytes.write(sha256, index * digestBytes, "hex");
-    bytes.writeDoubleLE(sizeBytes, index * digestBytes + 32);
+  let at = 0;
+  for (const { sha256, sizeBytes } of files) {
+    bytes.write(sha256, at, "hex");
+    bytes.writeDoubleLE(sizeBytes, at + 32);
+    at += digestBytes;
   }
   return bytes;
 }

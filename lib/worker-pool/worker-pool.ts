@@ -109,8 +109,12 @@ export class WorkerPool<
   }
 
   #free(): Thread | undefined {
-    const thread = this.#idle.pop();
-    if (thread !== undefined || this.#startable === 0) return thread;
+    for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
+      if (idle.alive) return idle;
+      this.#threads.delete(idle);
+      this.#startable++;
+    }
+    if (this.#startable === 0) return undefined;
     this.#startable--;
     return this.#start();
   }

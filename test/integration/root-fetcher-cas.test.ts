@@ -43,6 +43,8 @@ interface Peer {
   readonly cas: GrpcContentAddressableStorage;
   /** Of our own server only. */
   readonly faults: Map<string, Fault>;
+  /** What our own server stores in, without the wire. */
+  readonly base?: InMemoryContentAddressableStorage;
   stop(): Promise<void>;
 }
 
@@ -59,7 +61,7 @@ async function startOwn(): Promise<Peer> {
     }),
     sink: () => {},
   });
-  return connectTo(server.address, faults, () => server.stop(0));
+  return { ...connectTo(server.address, faults, () => server.stop(0)), base };
 }
 
 function connectTo(
@@ -185,6 +187,32 @@ describe.each(peers)("RootFetcher with %s", (_, startPeer) => {
     expect(await acquire(without)).toMatch(
       /^ERROR NOT_FOUND: .*: At "b": Failed to read Directory "[0-9a-f]+\/12": /,
     );
+  });
+});
+
+/** 200,000 paths: files of different contents, in folders of a hundred. */
+function largeTree(): CasTree {
+  const folders = Array.from({ length: 2_000 }, (_, at) => {
+    const files = Array.from({ length: 99 }, (_, file) => [
+      `module-${file}.py`,
+      { file: `content of file ${file} in ${at}`, mtime: at, mode: 0o644 },
+    ]);
+    return [`package-${at}`, { directory: Object.fromEntries(files) }];
+  });
+  return { usr: { directory: Object.fromEntries(folders) } };
+}
+
+describe("RootFetcher with a large tree", () => {
+  beforeAll(() => start(startOwn));
+  afterAll(stop, 180_000); // a store of 200,000 files is slow to remove
+
+  test("makes a root of 200,000 entries in 240 MiB", async () => {
+    const cas = peer.base ?? peer.cas;
+    const root = await storeCasTree(cas, largeTree(), context);
+    expect(await acquire(root)).toMatch(/^OK /);
+    const status = readFileSync(`/proc/${fetcher.pid()}/status`, "utf8");
+    const peakKiB = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]);
+    expect(peakKiB).toBeLessThan(240 * 1024);
   });
 });
 
