@@ -10,9 +10,19 @@ import { createGzip } from "node:zlib";
 /** Raise when the image changes: it is made once and kept. */
 const version = 1;
 
-const layerCount = 2;
-const filesPerLayer = 5_000;
-const layerBytes = 200_000_000;
+/** What a layer holds; `seed` also names its folder. */
+interface LayerContent {
+  readonly seed: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+const coldRootLayers: readonly LayerContent[] = [0, 1].map((seed) => ({
+  ...{ seed, files: 5_000, bytes: 200_000_000 },
+}));
+
+/** As large files as those beneath, and a tenth as many, with the folders. */
+const topLayer: LayerContent = { seed: 2, files: 950, bytes: 38_000_000 };
 const oci = "application/vnd.oci.image";
 
 interface Descriptor {
@@ -35,9 +45,21 @@ export interface BenchImage {
  * the cache directory unless it is there.
  */
 export async function makeColdRootImage(): Promise<BenchImage> {
-  const directory = join(homedir(), `.cache/berth/cold-root-${version}`);
+  return makeImage("cold-root", coldRootLayers);
+}
+
+/** The same image, with one more layer on top: of 950 files and 38 MB. */
+export async function makeSecondImage(): Promise<BenchImage> {
+  return makeImage("cold-root-second", [...coldRootLayers, topLayer]);
+}
+
+async function makeImage(
+  name: string,
+  contents: readonly LayerContent[],
+): Promise<BenchImage> {
+  const directory = join(homedir(), `.cache/berth/${name}-${version}`);
   const manifestPath = join(directory, "manifest.json");
-  if (!existsSync(manifestPath)) await make(directory, manifestPath);
+  if (!existsSync(manifestPath)) await make(directory, contents);
   const manifest = await readFile(manifestPath, "utf8");
   // Written by `make` below.
   const { config, layers } = JSON.parse(manifest) as {
@@ -87,12 +109,15 @@ async function put(
   }
 }
 
-async function make(directory: string, manifestPath: string): Promise<void> {
+async function make(
+  directory: string,
+  contents: readonly LayerContent[],
+): Promise<void> {
   await mkdir(directory, { recursive: true });
   const layers: Descriptor[] = [];
   const diffIds: string[] = [];
-  for (let index = 0; index < layerCount; index++) {
-    const { diffId, ...layer } = await writeLayer(directory, index);
+  for (const content of contents) {
+    const { diffId, ...layer } = await writeLayer(directory, content);
     layers.push(layer);
     diffIds.push(diffId);
   }
@@ -116,20 +141,20 @@ async function make(directory: string, manifestPath: string): Promise<void> {
     },
     layers,
   };
-  await writeFile(manifestPath, JSON.stringify(manifest));
+  await writeFile(join(directory, "manifest.json"), JSON.stringify(manifest));
 }
 
 async function writeLayer(
   directory: string,
-  index: number,
+  content: LayerContent,
 ): Promise<Descriptor & { diffId: string }> {
   const plain = createHash("sha256");
   const packed = createHash("sha256");
-  const path = join(directory, `layer-${index}`);
+  const path = join(directory, `layer-${content.seed}`);
   let size = 0;
   await pipeline(
     async function* () {
-      for (const chunk of tarOfLayer(index)) {
+      for (const chunk of tarOfLayer(content)) {
         plain.update(chunk);
         yield chunk;
       }
@@ -154,19 +179,19 @@ async function writeLayer(
   };
 }
 
-function* tarOfLayer(index: number): Generator<Buffer> {
-  const random = generator(index + 1);
+function* tarOfLayer({ seed, files, bytes }: LayerContent): Generator<Buffer> {
+  const random = generator(seed + 1);
   const pool = textPool(random);
-  const top = `usr/lib/layer${index}`;
+  const top = `usr/lib/layer${seed}`;
   for (const path of ["usr", "usr/lib", top]) yield header(`${path}/`, "5", 0);
-  let left = layerBytes;
-  for (let file = 0; file < filesPerLayer; file++) {
+  let left = bytes;
+  for (let file = 0; file < files; file++) {
     const folder = `${top}/package-${Math.floor(file / 12)}`;
     if (file % 12 === 0) {
       yield header(`${folder}/`, "5", 0);
       yield header(`${folder}/current`, "2", 0, "file-0.py");
     }
-    const even = left / (filesPerLayer - file);
+    const even = left / (files - file);
     const size = Math.floor(even * sizeFactor(random));
     left -= size;
     yield header(`${folder}/file-${file % 12}.py`, "0", size);

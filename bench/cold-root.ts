@@ -62,15 +62,25 @@ export async function measureColdRoot(): Promise<BenchRow[]> {
   }
 }
 
-interface Measured {
+/** A root that was made. */
+export interface Measured {
   readonly ms: number;
   readonly peakMiB: number;
 }
 
 /** From ACQUIRE to OK, of a root fetcher that has just been started. */
-async function fetchRoot(folder: string, reference: string): Promise<Measured> {
+export async function fetchRoot(
+  folder: string,
+  reference: string,
+  /** Where "cas://…" is found. */
+  casAddress?: string,
+): Promise<Measured> {
   const [host = ""] = reference.split("/");
-  const fetcher = await startRootFetcher({ hosts: [host], folder });
+  const fetcher = await startRootFetcher(
+    casAddress === undefined
+      ? { folder, hosts: [host] }
+      : { folder, configuration: { cas: casOf(casAddress) } },
+  );
   try {
     const start = performance.now();
     const { answer, client } = await acquireRoot(fetcher.socket, reference);
@@ -83,6 +93,10 @@ async function fetchRoot(folder: string, reference: string): Promise<Measured> {
   } finally {
     await fetcher.end("SIGTERM");
   }
+}
+
+function casOf(address: string) {
+  return { address, instanceName: "" };
 }
 
 function runUmoci(folder: string, reference: string): number {

@@ -1,107 +1,115 @@
 // A cold import into CAS on disk, hashing and uploading, against what else
-// makes files of an image in a registry, in pairs of the same run.
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+// makes files of an image in a registry; then what the imported tree saves: the
+// next image, a composition, a root. Pairs are of the same run.
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { parseInstanceName } from "../lib/digest/index.js";
-import { parseImageReference, parsePlatform } from "../lib/image/index.js";
-import {
-  createInMemoryLayerRecordCache,
-  ImageImporter,
-} from "../lib/image-import/index.js";
-import {
-  createConfiguredImageSource,
-  createSourceImageResolver,
-  imageLayersOf,
-} from "../lib/registry/index.js";
 import { startDockerRegistry } from "../test/fixtures/docker-registry.js";
-import { makeColdRootImage, pushBenchImage } from "./cold-root-image.js";
+import { fetchRoot, type Measured } from "./cold-root.js";
+import {
+  makeColdRootImage,
+  makeSecondImage,
+  pushBenchImage,
+} from "./cold-root-image.js";
+import { timeComposition } from "./compose-images.js";
+import { startBenchCas, type TimedImport, timeImports } from "./import-run.js";
 import { type BenchRow, compare, formatTable, median } from "./report.js";
 
 /** Enough for a median on a machine that does other things as well. */
 const rounds = 3;
 
-const program = fileURLToPath(new URL("./import-cas.js", import.meta.url));
+/** What one round has measured. */
+interface Round {
+  readonly first: TimedImport;
+  readonly second: TimedImport;
+  readonly umociMs: number;
+  readonly compositionMs: number;
+  readonly fromCas: Measured;
+  readonly fromRegistry: Measured;
+}
 
 /** Measures imports; all is made anew in each round, as for the cold root. */
 export async function benchImport(): Promise<BenchRow[]> {
-  const image = await makeColdRootImage();
+  const images = [await makeColdRootImage(), await makeSecondImage()];
   const registry = await startDockerRegistry();
   const parent = mkdtempSync(join(homedir(), ".cache/berth/bench-"));
-  const folder = () => {
-    // What was written before is not this round's.
-    execFileSync("sync", ["--file-system", parent]);
-    return mkdtempSync(join(parent, "round-"));
-  };
   try {
-    const reference = await pushBenchImage(image, registry.host);
-    const ours: number[] = [];
-    const umoci: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      ours.push(await timeImport(folder(), reference));
-      umoci.push(timeUmoci(folder(), reference));
+    const references: string[] = [];
+    for (const image of images) {
+      references.push(await pushBenchImage(image, registry.host));
     }
-    return [
-      compare(
-        "import into CAS (400 MB, 10,000 files) against skopeo copy + umoci unpack (goal ≤ 0.5)",
-        "ms",
-        { ours: median(ours), peer: median(umoci) },
-      ),
-    ];
+    const measured: Round[] = [];
+    for (let round = 0; round < rounds; round++) {
+      measured.push(await runRound(parent, references));
+    }
+    return rowsOf(measured);
   } finally {
     await registry.stop();
     rmSync(parent, { recursive: true });
   }
 }
 
-/** From the reference to the tree's digest, with a CAS that is empty. */
-async function timeImport(folder: string, name: string): Promise<number> {
-  const cas = spawn(process.execPath, [program, join(folder, "cas")], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const ended = once(cas, "exit");
-  const [address = ""] = await once(
-    createInterface({ input: cas.stdout }),
-    "line",
-  );
-  const importer = new ImageImporter({
-    cas: { address },
-    spoolDirectory: folder,
-    maximumDirectoryBytes: 2 ** 21,
-    workers: 2,
-    records: createInMemoryLayerRecordCache(2 ** 26),
-  });
-  const [host = ""] = name.split("/");
-  const { source, close } = createConfiguredImageSource({
-    registries: { [host]: { realmHosts: [], mirrors: [] } },
-  });
+async function runRound(
+  parent: string,
+  references: readonly string[],
+): Promise<Round> {
+  const folder = () => {
+    // What was written before is not this measurement's.
+    execFileSync("sync", ["--file-system", parent]);
+    return mkdtempSync(join(parent, "round-"));
+  };
+  const [reference = ""] = references;
+  const cas = await startBenchCas(parent);
   try {
-    const start = performance.now();
-    const image = await createSourceImageResolver(source).resolve(
-      parseImageReference(name),
-      parsePlatform("linux/amd64"),
-    );
-    await importer.import(
-      {
-        reference: String(image.reference),
-        layers: imageLayersOf(image, source),
-      },
-      {
-        instanceName: parseInstanceName(""),
-        signal: new AbortController().signal,
-      },
-    );
-    return performance.now() - start;
+    const imports = await timeImports(folder(), cas.address, references);
+    const [first, second] = imports;
+    if (first === undefined || second === undefined) throw new RangeError();
+    const tree = `cas://${first.rootDigest}`;
+    return {
+      ...{ first, second },
+      umociMs: timeUmoci(folder(), reference),
+      compositionMs: await timeComposition(cas.address, first.rootDigest),
+      fromCas: await fetchRoot(folder(), tree, cas.address),
+      fromRegistry: await fetchRoot(folder(), reference),
+    };
   } finally {
-    await importer.stop();
-    await close();
-    cas.kill("SIGTERM");
-    await ended;
+    await cas.stop();
   }
+}
+
+function rowsOf(measured: readonly Round[]): BenchRow[] {
+  const of = (figure: (round: Round) => number) => median(measured.map(figure));
+  const second = "import of a second image that shares 10,000 of 10,950 files";
+  return [
+    compare(
+      "import into CAS (400 MB, 10,000 files) against skopeo copy + umoci unpack (goal ≤ 0.5)",
+      "ms",
+      { ours: of(({ first }) => first.ms), peer: of(({ umociMs }) => umociMs) },
+    ),
+    compare(`${second}, against the first (goal ≤ 0.2)`, "ms", {
+      ours: of((round) => round.second.ms),
+      peer: of(({ first }) => first.ms),
+    }),
+    compare(`${second}, bytes stored, against the first (goal ≤ 0.1)`, "MB", {
+      ours: of((round) => round.second.stored.bytes / 1e6),
+      peer: of(({ first }) => first.stored.bytes / 1e6),
+    }),
+    {
+      name: "composition of that image and 1,000 files in 50 of its folders (goal < 50)",
+      ours: of(({ compositionMs }) => compositionMs),
+      unit: "ms",
+    },
+    compare("cold root from CAS against one from the registry", "ms", {
+      ours: of(({ fromCas }) => fromCas.ms),
+      peer: of(({ fromRegistry }) => fromRegistry.ms),
+    }),
+    compare("the same, peak memory of the root fetcher (VmHWM)", "MiB", {
+      ours: of(({ fromCas }) => fromCas.peakMiB),
+      peer: of(({ fromRegistry }) => fromRegistry.peakMiB),
+    }),
+  ];
 }
 
 function timeUmoci(folder: string, reference: string): number {
