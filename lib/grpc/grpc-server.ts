@@ -15,6 +15,7 @@ import { Code, StatusError, wrap } from "../status/index.js";
 import { withoutChannelz } from "./channelz.js";
 import { createHealth } from "./health.js";
 import type { ErrorSink } from "./implement.js";
+import { widenHttp2Windows } from "./widen-http2-windows.js";
 
 /** A service and what implements it. */
 export interface GrpcService {
@@ -75,6 +76,7 @@ export async function serveGrpc(options: {
   const port = await bind(server, options).catch((error: unknown) => {
     throw bindError(error, options.listen);
   });
+  widenHttp2Windows(server);
   health.set(HealthCheckResponse_ServingStatus.SERVING);
   return {
     address: options.listen.replace(/:0$/, `:${port}`),
