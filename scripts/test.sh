@@ -21,12 +21,13 @@ step() {
 }
 
 # Adds the counts that jest wrote; a run without a report counts as a failure.
+# What a test that timed out left running must not keep all others waiting.
 jest_suite() {
   local report counts
   echo "== jest $*"
   report=$(mktemp)
   NODE_OPTIONS='--experimental-vm-modules --no-warnings --enable-source-maps' \
-    npx --no-install jest --json --outputFile="$report" "$@" >/dev/null
+    npx --no-install jest --forceExit --json --outputFile="$report" "$@" >/dev/null
   counts=$(node -e '
     const report = JSON.parse(require("fs").readFileSync(process.argv[1]));
     const broken = report.numRuntimeErrorTestSuites;

@@ -20,11 +20,10 @@ export class FileImageLayouts {
   /** The least recently used first. */
   #idle: Layout[] = [];
 
-  /** Keeps at most so many, in a directory that is its alone and is made. */
+  /** Keeps at most so many, in a directory that is made for the first. */
   constructor(directory: string, maximum: number) {
     this.#directory = directory;
     this.#maximum = maximum;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
 
   /** Puts a layout of the image in place of an empty directory, if it can. */
@@ -42,6 +41,7 @@ export class FileImageLayouts {
    * dead. What was the action's own is left in place of the root.
    */
   async keep({ key, ownName }: ImageAround, root: string): Promise<void> {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     const path = `${this.#directory}/${randomUUID()}`;
     renameSync(root, path);
     // The right to write to it is what it takes to move it.
