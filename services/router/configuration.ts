@@ -106,8 +106,11 @@ const imageImport = z.strictObject({
    * it: far less than CAS keeps what nobody asks for.
    */
   confirmedFor: durationMs().default(600_000),
-  /** How often a client's retry leads to a look into CAS, per image. */
-  repairInterval: durationMs().default(10_000),
+  /**
+   * How often a client's retry leads to a look into CAS, per image. Less than
+   * clients take for all their retries: Bazel's last one comes after 3 s.
+   */
+  repairInterval: durationMs().default(1_000),
   /** Images that are remembered, 40 bytes for each file of theirs. */
   images: z.int().positive().default(200),
 });
