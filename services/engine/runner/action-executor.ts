@@ -117,7 +117,7 @@ export async function executeAction(
     const missing = isLaidOut ? partOf(inputRoot, image.ownName) : inputRoot;
     await writeInputRoot(directory.root, missing, {
       cas: options.cas,
-      how: placementOf(inputRoot, routed.nestedInputRoot, options.placement),
+      how: placementOf(image, options.placement),
       signal,
     });
     for (const path of added) makeOpenDirectory(`${directory.root}/${path}`);

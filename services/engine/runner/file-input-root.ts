@@ -4,6 +4,7 @@ import type { FileContentAddressableStorage } from "../../../lib/cas/index.js";
 import type { Digest } from "../../../lib/digest/index.js";
 import { Code, StatusError, toStatusError } from "../../../lib/status/index.js";
 import { missingBlobsError } from "../missing-blobs.js";
+import type { ImageAround } from "./image-around.js";
 import type { InputRoot } from "./input-root.js";
 
 /** Entries made before other work gets its turn: about 5 ms. */
@@ -39,16 +40,12 @@ export function pinInputRoot(
  * through which their inodes could be changed.
  */
 export function placementOf(
-  { root }: InputRoot,
-  nested: Digest | undefined,
+  image: ImageAround | undefined,
   usual: PlacementMethod,
 ): (path: string) => PlacementMethod {
-  if (nested === undefined || usual === "link") return () => usual;
-  const own = root.directories
-    .filter(({ digest }) => digest?.hash === nested.hash)
-    .map(({ name }) => `${name}/`);
-  return (path) =>
-    own.some((prefix) => path.startsWith(prefix)) ? usual : "link";
+  if (image === undefined) return () => usual;
+  const own = `${image.ownName}/`;
+  return (path) => (path.startsWith(own) ? usual : "link");
 }
 
 /**
