@@ -24,7 +24,7 @@ function setup() {
       ...{ actionCache, key, onError: () => {} },
     });
     const resolver = createSourceImageResolver(source);
-    return createRecordedImageResolver(resolver, () => records);
+    return createRecordedImageResolver(resolver, records);
   };
   return { source, create, key: randomBytes(32) };
 }

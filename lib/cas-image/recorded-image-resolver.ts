@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { InstanceName } from "../digest/index.js";
 import {
   formatPlatform,
   type ImageConfig,
@@ -18,16 +17,12 @@ import type { AuthenticatedRecords } from "./authenticated-records.js";
  */
 export function createRecordedImageResolver(
   resolver: ImageResolver,
-  recordsOf: (instanceName: InstanceName) => AuthenticatedRecords | undefined,
+  records: AuthenticatedRecords,
 ): ImageResolver {
   return {
     resolve: async (reference, platform, options = {}) => {
       const { instanceName } = options;
-      const records =
-        instanceName === undefined || !isPinned(reference)
-          ? undefined
-          : recordsOf(instanceName);
-      if (records === undefined || instanceName === undefined) {
+      if (instanceName === undefined || !isPinned(reference)) {
         return resolver.resolve(reference, platform, options);
       }
       const name = nameOf(reference, platform);

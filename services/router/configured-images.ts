@@ -44,7 +44,7 @@ export function createConfiguredImages(
         createDeduplicatingImageResolver(
           records === undefined
             ? fromSource
-            : createRecordedImageResolver(fromSource, () => records),
+            : createRecordedImageResolver(fromSource, records),
         ),
         {
           tagLifetimeMs: limits.tagLifetime,
