@@ -65,8 +65,7 @@ export async function runPresenceJob(
 ): Promise<ImportJobResults["presence"]> {
   let layer: Layer;
   try {
-    const { buffer, byteOffset, byteLength } = record;
-    layer = decodeLayer(Buffer.from(buffer, byteOffset, byteLength), diffId);
+    layer = decodeLayer(record, diffId);
   } catch {
     // Whatever the reason, reading the layer again helps.
     return { outcome: "damaged", entries: 0 };

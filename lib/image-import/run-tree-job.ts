@@ -43,7 +43,6 @@ export async function runTreeJob(
 /** One after the other: the entries of all together would be too many. */
 function* decoded(layers: TreeJob["layers"]): Generator<Layer> {
   for (const { record, diffId } of layers) {
-    const { buffer, byteOffset, byteLength } = record;
-    yield decodeLayer(Buffer.from(buffer, byteOffset, byteLength), diffId);
+    yield decodeLayer(record, diffId);
   }
 }

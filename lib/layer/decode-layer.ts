@@ -10,7 +10,7 @@ import { hashBytes, layerMagic, typeNumbers } from "./layer-format.js";
  * since: then the layer has to be processed again. The bytes are trusted to
  * come from us; the checksum is against damage, not against malice.
  */
-export function decodeLayer(bytes: Buffer, diffId: string): Layer {
+export function decodeLayer(bytes: Uint8Array, diffId: string): Layer {
   const layer = openEncodedLayer(bytes, diffId);
   try {
     return { ...layer, entries: [...layer.entries] };
@@ -24,9 +24,11 @@ export function decodeLayer(bytes: Buffer, diffId: string): Layer {
  * a layer of many they would take several times the memory of the bytes.
  */
 export function openEncodedLayer(
-  bytes: Buffer,
+  encoded: Uint8Array,
   diffId: string,
 ): Omit<Layer, "entries"> & { readonly entries: Iterable<LayerEntry> } {
+  const { buffer, byteOffset, byteLength } = encoded;
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
   try {
     const content = bytes.subarray(0, Math.max(0, bytes.length - hashBytes));
     const checksum = createHash("sha256").update(content).digest();
