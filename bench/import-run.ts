@@ -18,7 +18,7 @@ import {
   imageLayersOf,
 } from "../lib/registry/index.js";
 
-const program = fileURLToPath(new URL("./import-cas.js", import.meta.url));
+const program = fileURLToPath(new URL("./cas-server.js", import.meta.url));
 
 /** The instance name of all imports. */
 export const benchInstanceName = parseInstanceName("");

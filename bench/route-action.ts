@@ -181,7 +181,7 @@ function shareRows(name: string, { shares }: Measurement): BenchRow[] {
 async function startCas(
   children: ChildProcess[],
 ): Promise<{ address: string; pid: number }> {
-  const script = join(root, "dist/bench/route-action-cas.js");
+  const script = join(root, "dist/bench/cas-server.js");
   const child = spawn(process.execPath, [script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
