@@ -6,14 +6,12 @@ import {
   type ImportedImage,
 } from "../../../lib/image-import/index.js";
 import {
-  createConfiguredImageSource,
-  createDispatchingImageSource,
-  createLayoutImageSource,
   createSourceImageResolver,
   type ImageSource,
   imageLayersOf,
   type ResolvedImage,
 } from "../../../lib/registry/index.js";
+import { openImageSource } from "../open-image-source.js";
 import { createProgressLine, formatPull } from "../run/progress-line.js";
 import { findDockerConfig } from "../up/write-configuration-files.js";
 import type { ImageSettings } from "./image-settings.js";
@@ -48,7 +46,10 @@ export async function importImage(
   },
 ): Promise<ImportResult> {
   const { settings, open, env } = options;
-  const { source, close } = openSource(reference, settings, env);
+  const { source, close } = openImageSource(reference, {
+    ...settings,
+    dockerConfig: settings.dockerConfig ?? findDockerConfig(env),
+  });
   try {
     const image = await createSourceImageResolver(source).resolve(
       reference,
@@ -97,29 +98,6 @@ async function runImporter(
     line.clear();
     await importer.stop();
   }
-}
-
-function openSource(
-  reference: ImageReference,
-  settings: ImageSettings,
-  env: NodeJS.ProcessEnv,
-) {
-  const listed = (hosts: readonly string[], plainHttp?: true) =>
-    hosts.map((host) => [
-      host,
-      { realmHosts: [], mirrors: [], ...(plainHttp && { plainHttp }) },
-    ]);
-  const { source: registry, close } = createConfiguredImageSource({
-    registries: Object.fromEntries([
-      // Named by the user in person, so it may have a private address.
-      ...listed(reference.kind === "registry" ? [reference.registry] : []),
-      ...listed(settings.registries),
-      ...listed(settings.plainRegistries, true),
-    ]),
-    dockerConfig: settings.dockerConfig ?? findDockerConfig(env),
-  });
-  const layout = createLayoutImageSource();
-  return { source: createDispatchingImageSource({ registry, layout }), close };
 }
 
 /** Of this user, for what may be lost (XDG Base Directory Specification). */

@@ -2,10 +2,8 @@ import {
   type ImageReference,
   parseImageList,
 } from "../../../lib/image/index.js";
-import {
-  createConfiguredImageSource,
-  createSourceImageResolver,
-} from "../../../lib/registry/index.js";
+import { createSourceImageResolver } from "../../../lib/registry/index.js";
+import { openImageSource } from "../open-image-source.js";
 
 interface PinOptions {
   readonly dockerConfig: string | undefined;
@@ -36,14 +34,7 @@ async function pin(
   if (reference.kind !== "registry" || reference.digest !== undefined) {
     return String(reference);
   }
-  // Named by the user in person, so it may have a private address.
-  const registries = {
-    [reference.registry]: { realmHosts: [], mirrors: [] },
-  };
-  const { source, close } = createConfiguredImageSource({
-    registries,
-    dockerConfig,
-  });
+  const { source, close } = openImageSource(reference, { dockerConfig });
   try {
     const platform = {
       os: "linux",
