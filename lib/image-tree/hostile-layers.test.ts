@@ -1,48 +1,23 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { describeImageTree } from "../../test/fixtures/describe-tree.js";
+import { readHostileCases } from "../../test/fixtures/hostile-cases.js";
 import { readTestLayer } from "../../test/fixtures/read-test-layer.js";
 import { unpackWithUmoci } from "../../test/fixtures/umoci.js";
 import { Code } from "../status/index.js";
 import { buildImageTree, type ImageTree } from "./index.js";
 
-const hostile = fileURLToPath(
-  new URL("../../../test/hostile", import.meta.url),
-);
-let folder: string;
 let victim: string;
-const cases = new Map<string, Buffer[]>();
+let cases: Map<string, Buffer[]>;
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "berth-hostile-"));
   victim = mkdtempSync(join(tmpdir(), "berth-victim-"));
-  // Each layer of each case into a file of its own.
-  const script = `
-import sys
-sys.path.insert(0, sys.argv[1])
-from cases_public import CASES
-for name, layers in CASES.items():
-    for i, layer in enumerate(layers):
-        open(f"{sys.argv[2]}/{name}@{i}", "wb").write(layer)
-`;
-  execFileSync("python3", ["-B", "-c", script, hostile, folder], {
-    env: { ...process.env, VICTIM: victim },
-  });
-  for (const file of readdirSync(folder).sort()) {
-    const [name = ""] = file.split("@");
-    const layers = cases.get(name) ?? [];
-    cases.set(name, [...layers, readFileSync(join(folder, file))]);
-  }
+  cases = readHostileCases(victim);
 });
 
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-  rmSync(victim, { recursive: true });
-});
+afterAll(() => rmSync(victim, { recursive: true }));
 
 async function build(name: string): Promise<ImageTree> {
   const layers = await Promise.all(

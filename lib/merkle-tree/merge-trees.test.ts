@@ -1,49 +1,17 @@
 import { describe, expect, test } from "@jest/globals";
+import { storeTree, type TreeShape } from "../../test/fixtures/cas-tree.js";
 import { InMemoryContentAddressableStorage } from "../cas/index.js";
 import { Digest, parseInstanceName } from "../digest/index.js";
-import { encodeDirectory, mergeTrees, readDirectory } from "./index.js";
+import { mergeTrees, readDirectory } from "./index.js";
 
 const context = { instanceName: parseInstanceName("") };
-
-/** A tree: texts are files, "-> x" symlinks, objects directories. */
-interface Shape {
-  readonly [name: string]: string | Shape;
-}
-
-async function store(
-  cas: InMemoryContentAddressableStorage,
-  shape: Shape,
-): Promise<Digest> {
-  const files = [];
-  const symlinks = [];
-  const directories = [];
-  for (const [name, value] of Object.entries(shape)) {
-    if (typeof value !== "string") {
-      const digest = (await store(cas, value)).toProto();
-      directories.push({ name, digest });
-    } else if (value.startsWith("-> ")) {
-      const target = value.slice(3);
-      symlinks.push({ name, target, nodeProperties: undefined });
-    } else {
-      const digest = (await cas.write(Buffer.from(value))).toProto();
-      files.push({
-        name,
-        digest,
-        isExecutable: value.startsWith("#!"),
-        nodeProperties: undefined,
-      });
-    }
-  }
-  const { data } = encodeDirectory({ files, symlinks, directories });
-  return cas.write(data);
-}
 
 async function load(
   cas: InMemoryContentAddressableStorage,
   digest: Digest,
-): Promise<Shape> {
+): Promise<TreeShape> {
   const { directory } = await readDirectory(cas, digest, context);
-  const shape: Record<string, string | Shape> = {};
+  const shape: Record<string, string | TreeShape> = {};
   for (const { name, digest: content } of directory.files) {
     const read = Digest.fromProto(content, "file");
     shape[name] = (await cas.read(read)).toString();
@@ -57,11 +25,11 @@ async function load(
   return shape;
 }
 
-async function merge(...shapes: Shape[]): Promise<Shape> {
+async function merge(...shapes: TreeShape[]): Promise<TreeShape> {
   const cas = new InMemoryContentAddressableStorage({
     maximumSizeBytes: 2 ** 24,
   });
-  const roots = await Promise.all(shapes.map((shape) => store(cas, shape)));
+  const roots = await Promise.all(shapes.map((shape) => storeTree(cas, shape)));
   return load(cas, (await mergeTrees(cas, roots, context)).root);
 }
 
@@ -79,7 +47,7 @@ describe("mergeTrees()", () => {
     });
   });
 
-  test.each<[string, Shape, Shape, Shape]>([
+  test.each<[string, TreeShape, TreeShape, TreeShape]>([
     ["a file over a directory", { a: { b: "1" } }, { a: "2" }, { a: "2" }],
     [
       "a directory over a file",
@@ -108,8 +76,8 @@ describe("mergeTrees()", () => {
     const cas = new InMemoryContentAddressableStorage({
       maximumSizeBytes: 2 ** 24,
     });
-    const whole = await store(cas, { usr: { a: "1", b: "2" }, etc: "3" });
-    const part = await store(cas, { usr: { a: "1" } });
+    const whole = await storeTree(cas, { usr: { a: "1", b: "2" }, etc: "3" });
+    const part = await storeTree(cas, { usr: { a: "1" } });
     const same = { root: whole, made: [] };
     expect(await mergeTrees(cas, [whole, whole], context)).toEqual(same);
     expect(await mergeTrees(cas, [whole, part], context)).toEqual(same);
@@ -120,11 +88,11 @@ describe("mergeTrees()", () => {
     const cas = new InMemoryContentAddressableStorage({
       maximumSizeBytes: 2 ** 24,
     });
-    const base = await store(cas, {
+    const base = await storeTree(cas, {
       deep: { er: { a: "1" } },
       opt: { x: "1" },
     });
-    const tools = await store(cas, { tools: { t: "1" }, opt: { y: "2" } });
+    const tools = await storeTree(cas, { tools: { t: "1" }, opt: { y: "2" } });
     const read: string[] = [];
     const counting: typeof cas.read = async (digest) => {
       read.push(digest.key);

@@ -18,11 +18,7 @@ import {
   tarHardLink,
   tarSymlink,
 } from "../fixtures/tar-archive.js";
-import {
-  buildTestImage,
-  noise,
-  pushTestImage,
-} from "../fixtures/test-image.js";
+import { noise, pushTestLayers } from "../fixtures/test-image.js";
 
 let registry: EvilRegistry;
 let fetcher: RootFetcherProcess;
@@ -37,11 +33,8 @@ afterAll(async () => {
   await registry?.stop();
 }, 180_000); // a store of 400,000 links is slow to remove
 
-async function push(name: string, layers: readonly Buffer[]): Promise<string> {
-  const image = buildTestImage({ layers });
-  await pushTestImage(registry.host, name, { image });
-  return `${registry.host}/${name}@${image.digest}`;
-}
+const push = (name: string, layers: readonly Buffer[]) =>
+  pushTestLayers(registry.host, name, layers);
 
 async function acquire(reference: string): Promise<string | undefined> {
   const { answer, client } = await acquireRoot(fetcher.socket, reference);

@@ -32,7 +32,7 @@ import {
   tarHardLink,
   tarSymlink,
 } from "../fixtures/tar-archive.js";
-import { buildTestImage, pushTestImage } from "../fixtures/test-image.js";
+import { pushTestLayers } from "../fixtures/test-image.js";
 import { unpackWithUmoci } from "../fixtures/umoci.js";
 
 let registry: ChildServer;
@@ -48,12 +48,8 @@ afterAll(async () => {
   await registry?.stop();
 });
 
-/** Pushes layers as an image; gives its reference. */
-async function push(name: string, layers: readonly Buffer[]): Promise<string> {
-  const image = buildTestImage({ layers });
-  await pushTestImage(registry.host, name, { image });
-  return `${registry.host}/${name}@${image.digest}`;
-}
+const push = (name: string, layers: readonly Buffer[]) =>
+  pushTestLayers(registry.host, name, layers);
 
 /** Acquires, and gives the root's path or the error's line. */
 async function acquire(reference: string): Promise<string> {
