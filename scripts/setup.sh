@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Command → Debian package, for all that tests, demo and benchmarks run.
-build_tools=(gcc:gcc git:git)
+build_tools=(gcc:gcc g++:g++ git:git make:make python3:python3)
 test_tools=(
   bazel:bazel-bootstrap
   /usr/share/bazel/rules/java:bazel-rules-java
@@ -19,7 +19,8 @@ test_tools=(
   docker-registry:docker-registry
   podman:podman
   go:golang-go
-  python3:python3
+  chromium:chromium
+  redis-server:redis-server
   /usr/share/doc/python3-venv:python3-venv
   runc:runc
   setpriv:util-linux
@@ -95,7 +96,7 @@ install_npm() {
   local stamp=node_modules/.berth-lock
   cmp -s package-lock.json "$stamp" && return
   echo "setup: npm install"
-  # The one native package is compiled here, not downloaded ready-made.
+  # Native packages are compiled here, not downloaded ready-made.
   npm_config_build_from_source=true npm install --no-save --no-fund --no-audit --loglevel=error
   cp package-lock.json "$stamp"
 }

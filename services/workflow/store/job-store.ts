@@ -1,0 +1,106 @@
+import type { Job, JobState } from "../model/job.js";
+
+/** A job as it was found, and which state of its record that is. */
+export interface StoredJob {
+  readonly job: Job;
+  /** Grows with each update; the first is 1. */
+  readonly version: number;
+}
+
+/** A submission that must count once, however often it is sent. */
+export interface IdempotencyKey {
+  /** As the client says it; it counts for its tenant. */
+  readonly key: string;
+  /** Digest of what was submitted: the same key must come with the same. */
+  readonly fingerprint: string;
+}
+
+/** What came of a submission. */
+export type Creation =
+  | { readonly kind: "created" }
+  /** The key was used before, for the job of this id. */
+  | {
+      readonly kind: "existing";
+      readonly jobId: string;
+      readonly fingerprint: string;
+    };
+
+/** Which jobs to list, the newest first. */
+export interface JobQuery {
+  readonly tenant: string;
+  readonly states?: readonly JobState["kind"][] | undefined;
+  /** Exactly this name. */
+  readonly name?: string | undefined;
+  /** Jobs that have all of these labels. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Goes on behind the page that gave this. */
+  readonly cursor?: string | undefined;
+  readonly limit: number;
+}
+
+/** Part of a list. */
+export interface JobPage {
+  readonly jobs: readonly StoredJob[];
+  /** Absent at the end. */
+  readonly cursor?: string | undefined;
+}
+
+/** Where a stretch of a job's log comes from; see `logs/`. */
+export interface LogSegment {
+  readonly step: number;
+  /** A retry of the job writes the log of its steps anew. */
+  readonly run: number;
+  readonly stream: "stdout" | "stderr";
+  /** In bytes. */
+  readonly from: number;
+  readonly to: number;
+  /** Of the lines that end in it. */
+  readonly lines: number;
+}
+
+/**
+ * Jobs that survive the process. Everything that is acknowledged is durable:
+ * it is there after kill -9, and as far as the disk goes after a power cut.
+ * One process at a time uses a store.
+ *
+ * Hidden jobs are given by get() and unfinished() only, since they still have
+ * to be run; list() leaves them out. A record that cannot be read is set
+ * aside, told to the error sink and counted, and is as if it were not there.
+ *
+ * Errors: Unavailable while the server is away or the disk does not take it;
+ * Internal for what is our bug. Methods may be called concurrently.
+ */
+export interface JobStore {
+  /** Adds a new job as version 1, unless its key was used before. */
+  create(job: Job, idempotency?: IdempotencyKey): Promise<Creation>;
+  get(id: string): Promise<StoredJob | undefined>;
+  /**
+   * Replaces a record; gives the new version. Throws Aborted if the stored
+   * version is another, NotFound if there is none (any more).
+   */
+  update(job: Job, version: number): Promise<number>;
+  /** Removes a job with all that belongs to it; false if there was none. */
+  delete(id: string): Promise<boolean>;
+  list(query: JobQuery): Promise<JobPage>;
+  /** How many jobs of a tenant have not ended. */
+  countUnfinished(tenant: string): Promise<number>;
+  /** Jobs that have not ended, the oldest first; for the start. */
+  unfinished(): AsyncIterable<StoredJob>;
+  /**
+   * Removes jobs that ended before `endedBefore` (ms since 1970), the oldest
+   * first, at most `limit`; and idempotency keys of jobs that are gone. Gives
+   * how many.
+   */
+  removeEnded(endedBefore: number, limit: number): Promise<number>;
+  /** The order of a job's log as far as it is settled; empty at first. */
+  logOrder(id: string): Promise<readonly LogSegment[]>;
+  /** Adds to the order; does nothing if the job is gone. */
+  appendLogOrder(id: string, segments: readonly LogSegment[]): Promise<void>;
+  /** What a reference meant when it was looked up last. */
+  pin(reference: string): Promise<string | undefined>;
+  /** Remembers what a reference means: the digest of a manifest. */
+  setPin(reference: string, digest: string): Promise<void>;
+  /** Throws Unavailable when the store cannot take anything now. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
