@@ -49,7 +49,7 @@ function newJob(
   };
 }
 
-function after(job: Job, ...events: JobEvent[]): Job {
+function following(job: Job, ...events: JobEvent[]): Job {
   return events.reduce(
     (now, event, at) => transition(now, { event, at, limits }),
     job,
@@ -87,27 +87,27 @@ const chain = { a: [], b: ["a"], c: ["b"] };
 
 describe("transition()", () => {
   test("makes steps ready whose needs have succeeded, and no others", () => {
-    const job = after(newJob({ d: ["b", "c"], b: ["a"], c: ["a"], a: [] }));
-    const first = after(job, prepared);
+    const job = following(newJob({ d: ["b", "c"], b: ["a"], c: ["a"], a: [] }));
+    const first = following(job, prepared);
     expect(states(first)).toEqual({
       d: "waiting",
       b: "waiting",
       c: "waiting",
       a: "ready",
     });
-    const second = after(first, ...run("a", ended()), ...run("b", ended()));
+    const second = following(first, ...run("a", ended()), ...run("b", ended()));
     expect(states(second)).toEqual({
       d: "waiting",
       b: "succeeded",
       c: "ready",
       a: "succeeded",
     });
-    const last = after(second, ...run("c", ended()), ...run("d", ended()));
+    const last = following(second, ...run("c", ended()), ...run("d", ended()));
     expect(last.state.kind).toBe("succeeded");
   });
 
   test("skips what needs a failed step, and tells the job which it was", () => {
-    const job = after(newJob(chain), prepared, ...run("a", ended(3)));
+    const job = following(newJob(chain), prepared, ...run("a", ended(3)));
     expect(states(job)).toEqual({ a: "failed", b: "skipped", c: "skipped" });
     expect(job.state).toEqual({
       kind: "failed",
@@ -120,14 +120,14 @@ describe("transition()", () => {
   });
 
   test("lets steps beside a failed one go on to their end", () => {
-    const job = after(
+    const job = following(
       newJob({ a: [], b: [] }),
       prepared,
       { kind: "attemptStarted", step: "b" },
       ...run("a", ended(1)),
     );
     expect(job.state.kind).toBe("running");
-    const last = after(job, {
+    const last = following(job, {
       kind: "attemptEnded",
       step: "b",
       outcome: ended(),
@@ -136,31 +136,31 @@ describe("transition()", () => {
   });
 
   test("begins another attempt when the infrastructure failed, so often", () => {
-    let job = after(newJob({ a: [] }), prepared);
+    let job = following(newJob({ a: [] }), prepared);
     for (const attempts of [1, 2]) {
-      job = after(job, ...run("a", broken(true)));
+      job = following(job, ...run("a", broken(true)));
       expect(job.steps[0]).toMatchObject({
         attempts,
         state: { kind: "ready", after: reason },
       });
     }
-    job = after(job, ...run("a", broken(true)));
+    job = following(job, ...run("a", broken(true)));
     expect(job.steps[0]?.state).toMatchObject({ kind: "failed", reason });
     expect(job.state.kind).toBe("failed");
   });
 
   test("loses a step that must not run again, only if it may have run", () => {
-    const job = after(newJob({ a: [] }, "never"), prepared);
-    expect(states(after(job, ...run("a", broken(false))))).toEqual({
+    const job = following(newJob({ a: [] }, "never"), prepared);
+    expect(states(following(job, ...run("a", broken(false))))).toEqual({
       a: "ready",
     });
-    const lost = after(job, ...run("a", broken(true)));
+    const lost = following(job, ...run("a", broken(true)));
     expect(states(lost)).toEqual({ a: "lost" });
     expect(lost.state).toMatchObject({ kind: "failed" });
   });
 
   test("keeps the result of a step that ended although it was cancelled", () => {
-    const job = after(
+    const job = following(
       newJob(chain),
       prepared,
       { kind: "attemptStarted", step: "a" },
@@ -173,10 +173,10 @@ describe("transition()", () => {
       c: "cancelled",
     });
     const end = { kind: "attemptEnded", step: "a" } as const;
-    const done = after(job, { ...end, outcome: ended() });
+    const done = following(job, { ...end, outcome: ended() });
     expect(states(done).a).toBe("succeeded");
     expect(done.state.kind).toBe("cancelled");
-    const stopped = after(job, {
+    const stopped = following(job, {
       ...end,
       outcome: { kind: "cancelled", result: undefined },
     });
@@ -184,15 +184,15 @@ describe("transition()", () => {
   });
 
   test("retries from the steps on that did not succeed", () => {
-    const failed = after(
+    const failed = following(
       newJob(chain),
       prepared,
       ...run("a", ended()),
       ...run("b", ended(1)),
     );
-    const again = after(failed, retryRequested);
+    const again = following(failed, retryRequested);
     expect(again.pastRuns).toEqual([{ startedAt: 0, state: failed.state }]);
-    const running = after(again, prepared);
+    const running = following(again, prepared);
     expect(states(running)).toEqual({
       a: "succeeded",
       b: "ready",
@@ -204,8 +204,8 @@ describe("transition()", () => {
     ["a cancelled job", cancelRequested, cancelRequested],
     ["a running job, by a retry", prepared, retryRequested],
   ])("refuses what %s is in no state for", (_, first, second) => {
-    const job = after(newJob({ a: [] }), first);
-    expect(() => after(job, second)).toThrow(
+    const job = following(newJob({ a: [] }), first);
+    expect(() => following(job, second)).toThrow(
       expect.objectContaining({ code: Code.FailedPrecondition }),
     );
   });
@@ -234,17 +234,17 @@ describe("transition()", () => {
         }),
         (graph, never, choices) => {
           let job = newJob(graph, never ? "never" : "infrastructure");
-          job = after(job, prepared);
+          job = following(job, prepared);
           for (const [pick, outcome, chance] of choices) {
             if (hasJobEnded(job)) break;
-            if (chance === 0) job = after(job, cancelRequested);
+            if (chance === 0) job = following(job, cancelRequested);
             const ready = job.steps.filter(({ state }) =>
               ["ready", "running"].includes(state.kind),
             );
             const step = ready[pick % ready.length]?.specification.name;
             if (step === undefined) continue;
             const isReady = states(job)[step] === "ready";
-            job = after(
+            job = following(
               job,
               isReady
                 ? { kind: "attemptStarted", step }
@@ -253,7 +253,7 @@ describe("transition()", () => {
             expect(hasJobEnded(job)).toBe(job.steps.every(hasEnded));
           }
           expect(hasJobEnded(job)).toBe(true);
-          expect(() => after(job, cancelRequested)).toThrow(StatusError);
+          expect(() => following(job, cancelRequested)).toThrow(StatusError);
         },
       ),
     );
