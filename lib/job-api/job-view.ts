@@ -58,7 +58,8 @@ export const outputViewSchema = z
     path: z.string().meta({ description: "In the root of the step" }),
     kind: z.enum(["file", "directory"]),
     digest: z.string().meta({
-      description: 'In CAS: "hash/size"; of a directory that of its Tree',
+      description:
+        'In CAS: "hash/size"; of a directory that of its root Directory',
     }),
     url: z.string(),
   })

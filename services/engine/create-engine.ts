@@ -5,6 +5,7 @@ import { ActionRouterClient } from "#proto/buildbarn/remoteactionrouter/remoteac
 import { FileActionCache } from "../../lib/action-cache/index.js";
 import { FileContentAddressableStorage } from "../../lib/cas/index.js";
 import { createCasServices } from "../../lib/cas-service/index.js";
+import { FairQueue } from "../../lib/fair-queue/index.js";
 import {
   channelCredentials,
   channelOptions,
@@ -26,7 +27,6 @@ import { FileBuildDirectories } from "./runner/file-build-directories.js";
 import { FileImageLayouts } from "./runner/file-image-layouts.js";
 import { ProgramIdentity } from "./runner/program-identity.js";
 import { ProgramSpawner } from "./runner/program-spawner.js";
-import { ActionQueue } from "./scheduling/action-queue.js";
 import { createDirectActionRouting } from "./scheduling/direct-action-routing.js";
 import { createEngineMetrics } from "./scheduling/engine-metrics.js";
 import { createGrpcActionRouting } from "./scheduling/grpc-action-routing.js";
@@ -52,7 +52,7 @@ export async function createEngine(
   const { cas, reader } = stores;
   const runner = await createRunner(configuration, stores, options.sink);
   const routing = createRouting(configuration, reader);
-  const queue = new ActionQueue(slotsOf(configuration));
+  const queue = new FairQueue(slotsOf(configuration));
   const scheduler = new Scheduler({
     reader,
     actionCache: stores.actionCache,

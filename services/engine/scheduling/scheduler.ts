@@ -8,6 +8,7 @@ import {
 import type { ActionCache } from "../../../lib/action-cache/index.js";
 import type { CasContext } from "../../../lib/cas/index.js";
 import type { Digest, InstanceName } from "../../../lib/digest/index.js";
+import type { FairQueue } from "../../../lib/fair-queue/index.js";
 import { statusToProto } from "../../../lib/grpc/index.js";
 import {
   Code,
@@ -17,7 +18,6 @@ import {
 } from "../../../lib/status/index.js";
 import type { CasReader } from "../cas-reader.js";
 import type { Executed, Execution } from "../runner/action-executor.js";
-import type { ActionQueue } from "./action-queue.js";
 import type { ActionRouting, RoutedAction } from "./action-routing.js";
 import type { EngineMetrics } from "./engine-metrics.js";
 import { Operation, type OperationTimes } from "./operation.js";
@@ -35,7 +35,7 @@ export interface SchedulerOptions {
   readonly actionCache: ActionCache;
   readonly routing: ActionRouting;
   readonly platform: WorkerPlatform;
-  readonly queue: ActionQueue;
+  readonly queue: FairQueue;
   readonly times: OperationTimes;
   readonly metrics: EngineMetrics;
   /** Executes an action in its slot. */

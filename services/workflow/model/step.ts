@@ -9,7 +9,7 @@ import { reasonSchema } from "./reason.js";
 /** Milliseconds since 1970. */
 export const timeSchema = z.number();
 
-/** A blob in CAS as "hash/size", or of a directory: of its REAPI Tree. */
+/** A blob in CAS as "hash/size"; of a directory: its root Directory. */
 export const digestTextSchema = z.string().regex(/^[0-9a-f]{64}\/\d+$/);
 
 /** What a step is asked to do; never changes. */

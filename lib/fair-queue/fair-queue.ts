@@ -1,14 +1,14 @@
-/** An action that waits for its turn. */
+/** Work that waits for its turn. */
 interface Waiting {
   start(slot: number): void;
 }
 
 /**
- * Slots of execution, given out fairly: waiting actions of different
- * invocation keys take turns, whatever their numbers are; those of one key go
+ * Slots for work, given out fairly: what waits under different keys takes
+ * turns, whatever their numbers are; those of one key go
  * in the order in which they came.
  */
-export class ActionQueue {
+export class FairQueue {
   readonly #idleSlots: number[];
   /** By key; the first key's turn is next. */
   readonly #waiting = new Map<string, Waiting[]>();
@@ -18,7 +18,7 @@ export class ActionQueue {
     this.#idleSlots = Array.from({ length: slots }, (_, index) => index);
   }
 
-  /** Actions that wait. */
+  /** How much waits. */
   get length(): number {
     return this.#length;
   }
@@ -75,9 +75,10 @@ export class ActionQueue {
     if (next === undefined) return;
     const slot = this.#idleSlots.pop();
     if (slot === undefined) return;
-    const [key, [waiting, ...left]] = next;
+    const [key, ofKey] = next;
+    const waiting = ofKey.shift();
     this.#waiting.delete(key); // and to the end, if there is more
-    if (left.length > 0) this.#waiting.set(key, left);
+    if (ofKey.length > 0) this.#waiting.set(key, ofKey);
     this.#length--;
     waiting?.start(slot);
   }

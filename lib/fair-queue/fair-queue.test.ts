@@ -1,11 +1,11 @@
 import { expect, test } from "@jest/globals";
-import { ActionQueue } from "./action-queue.js";
+import { FairQueue } from "./fair-queue.js";
 
 const never = new AbortController().signal;
 
 /** A queue whose work ends when the test says so; starts are written down. */
 function setupQueue(slots: number) {
-  const queue = new ActionQueue(slots);
+  const queue = new FairQueue(slots);
   const started: string[] = [];
   const ends = new Map<string, () => void>();
   const add = (name: string, signal = never) =>
@@ -25,7 +25,7 @@ function setupQueue(slots: number) {
   return { queue, started, add, end };
 }
 
-test("ActionQueue lets keys take turns, whatever their numbers are", async () => {
+test("FairQueue lets keys take turns, whatever their numbers are", async () => {
   const { queue, started, add, end } = setupQueue(1);
   for (const name of ["a1", "a2", "a3", "a4", "b1", "c1", "b2"]) void add(name);
   await end("");
@@ -34,7 +34,7 @@ test("ActionQueue lets keys take turns, whatever their numbers are", async () =>
   expect(started).toEqual(["a1", "a2", "b1", "c1", "a3", "b2", "a4"]);
 });
 
-test("ActionQueue gives each slot to one at a time, and again", async () => {
+test("FairQueue gives each slot to one at a time, and again", async () => {
   const { started, add, end } = setupQueue(2);
   const slots = ["a", "b", "c"].map((name) => add(name));
   await end("");
@@ -48,7 +48,7 @@ test("ActionQueue gives each slot to one at a time, and again", async () => {
   expect(c).toBe(b);
 });
 
-test("ActionQueue forgets who is aborted while waiting", async () => {
+test("FairQueue forgets who is aborted while waiting", async () => {
   const { queue, started, add, end } = setupQueue(1);
   void add("a");
   const controller = new AbortController();
@@ -63,8 +63,8 @@ test("ActionQueue forgets who is aborted while waiting", async () => {
   await expect(add("d", controller.signal)).rejects.toThrow("gone");
 });
 
-test("ActionQueue frees the slot of work that fails", async () => {
-  const queue = new ActionQueue(1);
+test("FairQueue frees the slot of work that fails", async () => {
+  const queue = new FairQueue(1);
   const fail = () =>
     queue.run("a", async () => Promise.reject(new RangeError("no")), never);
   await expect(fail()).rejects.toThrow("no");
