@@ -68,34 +68,53 @@ export interface LogSegment {
  * aside, told to the error sink and counted, and is as if it were not there.
  *
  * Errors: Unavailable while the server is away or the disk does not take it;
- * Internal for what is our bug. Methods may be called concurrently.
+ * Internal for what is our bug. After Unavailable a write may be in the store
+ * or not; every write may be repeated as it was, and then counts once. Methods
+ * may be called concurrently.
  */
 export interface JobStore {
-  /** Adds a new job as version 1, unless its key was used before. */
+  /** Records that were set aside, in this run and in earlier ones. */
+  readonly setAsideCount: number;
+  /**
+   * Adds a new job as version 1, unless its key was used before. Throws
+   * AlreadyExists if another job has its id.
+   */
   create(job: Job, idempotency?: IdempotencyKey): Promise<Creation>;
   get(id: string): Promise<StoredJob | undefined>;
   /**
-   * Replaces a record; gives the new version. Throws Aborted if the stored
+   * Replaces a record; gives the new version. Its id, tenant, name, labels and
+   * time of creation must be as they were. Throws Aborted if the stored
    * version is another, NotFound if there is none (any more).
    */
   update(job: Job, version: number): Promise<number>;
-  /** Removes a job with all that belongs to it; false if there was none. */
+  /**
+   * Removes a job with all that belongs to it: its log's order, and the
+   * idempotency key that it came with; false if there was none.
+   */
   delete(id: string): Promise<boolean>;
+  /** Throws InvalidArgument for a cursor that no list gave. */
   list(query: JobQuery): Promise<JobPage>;
   /** How many jobs of a tenant have not ended. */
   countUnfinished(tenant: string): Promise<number>;
   /** Jobs that have not ended, the oldest first; for the start. */
   unfinished(): AsyncIterable<StoredJob>;
   /**
-   * Removes jobs that ended before `endedBefore` (ms since 1970), the oldest
-   * first, at most `limit`; and idempotency keys of jobs that are gone. Gives
-   * how many.
+   * Deletes jobs that ended before `endedBefore` (ms since 1970), the first
+   * to end first, at most `limit`. Gives how many.
    */
   removeEnded(endedBefore: number, limit: number): Promise<number>;
   /** The order of a job's log as far as it is settled; empty at first. */
   logOrder(id: string): Promise<readonly LogSegment[]>;
-  /** Adds to the order; does nothing if the job is gone. */
-  appendLogOrder(id: string, segments: readonly LogSegment[]): Promise<void>;
+  /**
+   * Adds to the order behind its first `from` segments, which are all that
+   * there are unless this is a repetition; what stood behind them goes. Does
+   * nothing if the job is gone. Throws Aborted if there are fewer.
+   */
+  appendLogOrder(
+    id: string,
+    from: number,
+    segments: readonly LogSegment[],
+  ): Promise<void>;
   /** What a reference meant when it was looked up last. */
   pin(reference: string): Promise<string | undefined>;
   /** Remembers what a reference means: the digest of a manifest. */
