@@ -68,7 +68,7 @@ export class LogOrder {
     if (index + limit > settled) {
       const wanted = index + limit - settled;
       const added = await this.#settle(snapshot, { segments, wanted }, signal);
-      await this.#store.appendLogOrder(job.id, added);
+      await this.#store.appendLogOrder(job.id, order.length, added);
       segments.push(...added);
     }
     const found = await this.#collect(
