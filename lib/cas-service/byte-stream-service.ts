@@ -23,19 +23,39 @@ import {
 import { Code, StatusError, toStatusError, wrap } from "../status/index.js";
 import { withIdleDeadline } from "./idle-deadline.js";
 
+/** What a service may give to be read beside whole blobs. */
+export interface ByteStreamReading {
+  /**
+   * Opens a blob from an offset on, where the store can do better than to
+   * read what comes before it.
+   */
+  openFrom?(digest: Digest, offset: number): AsyncIterable<Uint8Array>;
+  /**
+   * Reads from names that are no blobs', as the request says; undefined for
+   * other names. May throw.
+   */
+  readOther?(
+    request: ReadRequest,
+    call: CallContext,
+  ): AsyncIterable<Uint8Array> | undefined;
+}
+
 /** The ByteStream service over any store (REAPI's resource names). */
-export function createByteStreamService(options: {
-  cas: ContentAddressableStorage;
-  /** Longest silence of an upload. */
-  uploadIdleMs: number;
-  sink: ErrorSink;
-}): GrpcService {
+export function createByteStreamService(
+  options: {
+    cas: ContentAddressableStorage;
+    /** Longest silence of an upload. */
+    uploadIdleMs: number;
+    sink: ErrorSink;
+  } & ByteStreamReading,
+): GrpcService {
   const { cas, sink, uploadIdleMs } = options;
   return {
     definition: ByteStreamService,
     implementation: {
       read: implementServerStream(
-        (request: ReadRequest, call: CallContext) => read(cas, request, call),
+        (request: ReadRequest, call: CallContext) =>
+          read(options, request, call),
         sink,
       ),
       write: implementClientStream(
@@ -53,7 +73,20 @@ export function createByteStreamService(options: {
 }
 
 async function* read(
-  cas: ContentAddressableStorage,
+  options: { cas: ContentAddressableStorage } & ByteStreamReading,
+  request: ReadRequest,
+  call: CallContext,
+): AsyncGenerator<ReadResponse> {
+  const other = options.readOther?.(request, call);
+  if (other !== undefined) {
+    for await (const piece of other) yield { data: bufferOf(piece) };
+    return;
+  }
+  yield* readBlob(options, request, call);
+}
+
+async function* readBlob(
+  { cas, openFrom }: { cas: ContentAddressableStorage } & ByteStreamReading,
   request: ReadRequest,
   { signal }: CallContext,
 ): AsyncGenerator<ReadResponse> {
@@ -65,10 +98,12 @@ async function* read(
       `Offset must be from 0 to ${digest.sizeBytes} and limit not negative: current values are ${readOffset} and ${readLimit}`,
     );
   }
-  let skip = readOffset;
+  const context = { instanceName, signal };
+  const pieces = openFrom?.(digest, readOffset) ?? cas.open(digest, context);
+  let skip = openFrom === undefined ? readOffset : 0;
   let left = readLimit === 0 ? Number.POSITIVE_INFINITY : readLimit;
-  for await (const piece of cas.open(digest, { instanceName, signal })) {
-    const data = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
+  for await (const piece of pieces) {
+    const data = bufferOf(piece)
       .subarray(skip)
       .subarray(0, Math.min(left, piece.byteLength));
     skip = Math.max(0, skip - piece.byteLength);
@@ -76,6 +111,10 @@ async function* read(
     if (data.byteLength > 0) yield { data };
     if (left === 0) return;
   }
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 async function write(

@@ -1,6 +1,9 @@
 import type { ContentAddressableStorage } from "../cas/index.js";
 import type { ErrorSink, GrpcService } from "../grpc/index.js";
-import { createByteStreamService } from "./byte-stream-service.js";
+import {
+  type ByteStreamReading,
+  createByteStreamService,
+} from "./byte-stream-service.js";
 import { createCapabilitiesService } from "./capabilities-service.js";
 import { createContentAddressableStorageService } from "./content-addressable-storage-service.js";
 import { defaultUploadIdleMs } from "./idle-deadline.js";
@@ -12,18 +15,20 @@ export const defaultMaximumBatchBytes: number = 4 * 2 ** 20 - 65_536;
  * The three services that make a store on the wire: Capabilities, CAS and
  * ByteStream.
  */
-export function createCasServices(options: {
-  cas: ContentAddressableStorage;
-  /** Default: 4 MiB less room for digests. */
-  maximumBatchBytes?: number;
-  /** Said in the capabilities; default: no. */
-  actionCacheUpdates?: boolean;
-  /** Said in the capabilities; default: no. */
-  execution?: boolean;
-  /** Longest silence of an upload; default: one minute. */
-  uploadIdleMs?: number;
-  sink: ErrorSink;
-}): readonly GrpcService[] {
+export function createCasServices(
+  options: ByteStreamReading & {
+    cas: ContentAddressableStorage;
+    /** Default: 4 MiB less room for digests. */
+    maximumBatchBytes?: number;
+    /** Said in the capabilities; default: no. */
+    actionCacheUpdates?: boolean;
+    /** Said in the capabilities; default: no. */
+    execution?: boolean;
+    /** Longest silence of an upload; default: one minute. */
+    uploadIdleMs?: number;
+    sink: ErrorSink;
+  },
+): readonly GrpcService[] {
   const { cas, sink } = options;
   const maximumBatchBytes =
     options.maximumBatchBytes ?? defaultMaximumBatchBytes;
@@ -36,9 +41,8 @@ export function createCasServices(options: {
     }),
     createContentAddressableStorageService({ cas, maximumBatchBytes, sink }),
     createByteStreamService({
-      cas,
+      ...options,
       uploadIdleMs: options.uploadIdleMs ?? defaultUploadIdleMs,
-      sink,
     }),
   ];
 }

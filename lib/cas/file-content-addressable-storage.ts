@@ -113,10 +113,15 @@ export class FileContentAddressableStorage
     }
   }
 
-  async *open(digest: Digest): AsyncGenerator<Uint8Array> {
+  open(digest: Digest): AsyncGenerator<Uint8Array> {
+    return this.openFrom(digest, 0);
+  }
+
+  /** Like open(), from an offset within the blob, or its end, on. */
+  async *openFrom(digest: Digest, offset: number): AsyncGenerator<Uint8Array> {
     const { key, sizeBytes } = digest;
     if (sizeBytes <= synchronousSizeBytes) {
-      if (sizeBytes > 0) yield await this.read(digest);
+      if (sizeBytes > 0) yield (await this.read(digest)).subarray(offset);
       return;
     }
     this.#need(digest);
@@ -125,7 +130,7 @@ export class FileContentAddressableStorage
       throw this.#lost(digest, error);
     });
     try {
-      for (let at = 0; at < sizeBytes; ) {
+      for (let at = offset; at < sizeBytes; ) {
         const piece = Buffer.allocUnsafe(pieceSizeBytes);
         const { bytesRead } = await file.read(piece, 0, pieceSizeBytes, at);
         if (bytesRead === 0) throw this.#lost(digest, blobNotFound(digest));

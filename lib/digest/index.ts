@@ -1,2 +1,3 @@
 export { checkDigestFunction, Digest, emptyDigest } from "./digest.js";
 export { type InstanceName, parseInstanceName } from "./instance-name.js";
+export { InstanceTable } from "./instance-table.js";

@@ -1,11 +1,12 @@
 import { expect, test } from "@jest/globals";
+import { Code } from "../status/index.js";
 import { FairQueue } from "./fair-queue.js";
 
 const never = new AbortController().signal;
 
 /** A queue whose work ends when the test says so; starts are written down. */
-function setupQueue(slots: number) {
-  const queue = new FairQueue(slots);
+function setupQueue(slots: number, maximumLength?: number) {
+  const queue = new FairQueue(slots, maximumLength);
   const started: string[] = [];
   const ends = new Map<string, () => void>();
   const add = (name: string, signal = never) =>
@@ -69,4 +70,18 @@ test("FairQueue frees the slot of work that fails", async () => {
     queue.run("a", async () => Promise.reject(new RangeError("no")), never);
   await expect(fail()).rejects.toThrow("no");
   await expect(fail()).rejects.toThrow("no");
+});
+
+test("FairQueue takes no more than may wait", async () => {
+  const { started, add, end } = setupQueue(1, 2);
+  for (const name of ["a1", "a2", "b1"]) void add(name);
+  await expect(add("c1")).rejects.toMatchObject({
+    code: Code.ResourceExhausted,
+    message:
+      "Queue must hold at most 2 that wait: try again when some have ended",
+  });
+  await end("a1");
+  void add("c2");
+  for (const name of ["a2", "b1", "c2"]) await end(name);
+  expect(started).toEqual(["a1", "a2", "b1", "c2"]);
 });

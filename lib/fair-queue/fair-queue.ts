@@ -1,3 +1,5 @@
+import { Code, StatusError } from "../status/index.js";
+
 /** Work that waits for its turn. */
 interface Waiting {
   start(slot: number): void;
@@ -11,10 +13,13 @@ interface Waiting {
 export class FairQueue {
   readonly #idleSlots: number[];
   /** By key; the first key's turn is next. */
-  readonly #waiting = new Map<string, Waiting[]>();
+  readonly #waiting = new Map<string, Set<Waiting>>();
+  readonly #maximumLength: number;
   #length = 0;
 
-  constructor(slots: number) {
+  /** `maximumLength` bounds what waits; by default nothing does. */
+  constructor(slots: number, maximumLength = Number.POSITIVE_INFINITY) {
+    this.#maximumLength = maximumLength;
     this.#idleSlots = Array.from({ length: slots }, (_, index) => index);
   }
 
@@ -25,7 +30,8 @@ export class FairQueue {
 
   /**
    * Runs something in a slot, when one is idle and it is this key's turn.
-   * Rejects with the signal's reason if it is aborted before.
+   * Rejects with the signal's reason if it is aborted before, and with
+   * ResourceExhausted if too much waits already.
    */
   async run<T>(
     key: string,
@@ -44,6 +50,10 @@ export class FairQueue {
   #acquire(key: string, signal: AbortSignal): Promise<number> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
+      const isFull = this.#idleSlots.length === 0;
+      if (isFull && this.#length >= this.#maximumLength) {
+        return reject(tooMuchWaits(this.#maximumLength));
+      }
       const abort = () => {
         this.#remove(key, waiting);
         reject(signal.reason);
@@ -56,17 +66,17 @@ export class FairQueue {
       };
       signal.addEventListener("abort", abort, { once: true });
       const ofKey = this.#waiting.get(key);
-      if (ofKey === undefined) this.#waiting.set(key, [waiting]);
-      else ofKey.push(waiting);
+      if (ofKey === undefined) this.#waiting.set(key, new Set([waiting]));
+      else ofKey.add(waiting);
       this.#length++;
       this.#startNext();
     });
   }
 
   #remove(key: string, waiting: Waiting): void {
-    const left = (this.#waiting.get(key) ?? []).filter((w) => w !== waiting);
-    if (left.length === 0) this.#waiting.delete(key);
-    else this.#waiting.set(key, left);
+    const ofKey = this.#waiting.get(key);
+    ofKey?.delete(waiting);
+    if (ofKey?.size === 0) this.#waiting.delete(key);
     this.#length--;
   }
 
@@ -76,10 +86,18 @@ export class FairQueue {
     const slot = this.#idleSlots.pop();
     if (slot === undefined) return;
     const [key, ofKey] = next;
-    const waiting = ofKey.shift();
+    const [waiting] = ofKey;
+    if (waiting !== undefined) ofKey.delete(waiting);
     this.#waiting.delete(key); // and to the end, if there is more
-    if (ofKey.length > 0) this.#waiting.set(key, ofKey);
+    if (ofKey.size > 0) this.#waiting.set(key, ofKey);
     this.#length--;
     waiting?.start(slot);
   }
+}
+
+function tooMuchWaits(maximumLength: number): StatusError {
+  return new StatusError(
+    Code.ResourceExhausted,
+    `Queue must hold at most ${maximumLength} that wait: try again when some have ended`,
+  );
 }

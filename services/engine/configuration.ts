@@ -62,10 +62,26 @@ export const engineConfigurationSchema = z.strictObject({
       maximum: durationMs().default(24 * 3_600_000),
     })
     .prefault({}),
-  /** Of standard output, and of standard error; more is cut off. */
+  /**
+   * Of standard output, and of standard error; more is cut off. Never more
+   * than a quarter of `cas.maximumSize`.
+   */
   maximumOutputSize: sizeBytes().default(64 * 2 ** 20),
   /** How long an action goes on after its last client left. */
   abandonAfter: durationMs().default(1_000),
+  /**
+   * What holds for some instance names alone; the longest prefix counts, in
+   * whole components. What is not given here is as above.
+   */
+  instances: z
+    .array(
+      z.strictObject({
+        prefix: z.string(),
+        abandonAfter: durationMs().optional(),
+        maximumOutputSize: sizeBytes().optional(),
+      }),
+    )
+    .default([]),
   /** How often the state of an operation is repeated. */
   keepalive: durationMs().default(30_000),
   /** Users, when the engine is root; ignored when it is not. */

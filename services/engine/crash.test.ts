@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Digest, parseInstanceName } from "../../lib/digest/index.js";
+import { startEngineProcess } from "./testing/engine-process.js";
 import { EngineScenario, shell } from "./testing/engine-scenario.js";
 
 const main = fileURLToPath(new URL("./main.js", import.meta.url));
@@ -20,28 +21,6 @@ beforeEach(async () => {
   await chmod(directory, 0o755); // commands run as other users
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
-
-/** Starts the engine as a process; gives it and its address. */
-async function startProcess() {
-  const path = join(directory, "engine.yaml");
-  await writeFile(
-    path,
-    `listen: [{ address: "127.0.0.1:0" }]
-state: ${directory}/state
-build: ${directory}/build
-`,
-  );
-  const child = spawn(process.execPath, [main, `--config=${path}`], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let log = "";
-  for await (const data of child.stderr) {
-    log += data;
-    const address = /"addresses":\["([^"]+)"/.exec(log)?.[1];
-    if (address !== undefined) return { child, address };
-  }
-  throw new RangeError(`The engine does not start: ${log}`);
-}
 
 async function killProcess(child: ChildProcess): Promise<void> {
   const ended = once(child, "exit");
@@ -62,7 +41,7 @@ function sleepers(): string[] {
 
 test("the engine, killed while blobs come in, has whole blobs only", async () => {
   for (const killAfterMs of [5, 40, 120]) {
-    const { child, address } = await startProcess();
+    const { child, address } = await startEngineProcess(directory);
     const client = EngineScenario.connect(address, directory);
     const blobs = Array.from({ length: 400 }, (_, i) =>
       randomBytes(i % 10 === 0 ? 5_000_000 / (i + 1) : 3_000),
@@ -91,7 +70,7 @@ test("the engine, killed while blobs come in, has whole blobs only", async () =>
 });
 
 test("the engine, killed while an action runs, ends it at its next start", async () => {
-  const { child, address } = await startProcess();
+  const { child, address } = await startEngineProcess(directory);
   const client = EngineScenario.connect(address, directory);
   const running = client.run({
     command: shell("setsid sleep 67.5 & sleep 67.5"),

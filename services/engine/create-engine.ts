@@ -18,6 +18,8 @@ import { createCasReader } from "./cas-reader.js";
 import { CompletenessCheckingActionCache } from "./completeness-checking-action-cache.js";
 import type { EngineConfiguration } from "./configuration.js";
 import { createExecutionServices } from "./execution-service.js";
+import { createInstanceSettings } from "./instance-settings.js";
+import { createLogStreamReader } from "./logs/log-stream-reader.js";
 import {
   type ActionExecutorOptions,
   type Execution,
@@ -43,6 +45,12 @@ export interface Engine {
   stop(graceMs: number): Promise<void>;
 }
 
+/**
+ * Actions that may wait: each takes some 20 KiB of memory with its stream,
+ * and a client that has more of them could as well ask again later.
+ */
+const maximumQueue = 50_000;
+
 /** Builds an engine of its configuration and serves it. */
 export async function createEngine(
   configuration: EngineConfiguration,
@@ -50,19 +58,24 @@ export async function createEngine(
 ): Promise<Engine> {
   const stores = createStores(configuration);
   const { cas, reader } = stores;
-  const runner = await createRunner(configuration, stores, options.sink);
+  const settingsOf = createInstanceSettings(configuration);
+  const runner = await createRunner(configuration, {
+    ...stores,
+    settingsOf,
+    sink: options.sink,
+  });
   const routing = createRouting(configuration, reader);
-  const queue = new FairQueue(slotsOf(configuration));
+  const queue = new FairQueue(slotsOf(configuration), maximumQueue);
   const scheduler = new Scheduler({
     reader,
     actionCache: stores.actionCache,
     routing: routing.routing,
     platform: platformOf(configuration),
     queue,
-    times: {
+    times: (instanceName) => ({
       keepaliveMs: configuration.keepalive,
-      abandonAfterMs: configuration.abandonAfter,
-    },
+      abandonAfterMs: settingsOf(instanceName).abandonAfterMs,
+    }),
     metrics: createEngineMetrics(options.metrics, {
       queueLength: () => queue.length,
       casTotals: () => cas.totals,
@@ -82,6 +95,7 @@ export async function createEngine(
       const timer = setTimeout(() => scheduler.cancelAll(), graceMs / 2);
       await Promise.all(stopped);
       clearTimeout(timer);
+      runner.abandon(); // nobody can ask for results any more
       scheduler.cancelAll();
       await scheduler.idle();
       await runner.stop();
@@ -121,8 +135,15 @@ type Stores = ReturnType<typeof createStores>;
 /** What executes actions; what an earlier process left is ended first. */
 async function createRunner(
   configuration: EngineConfiguration,
-  { cas, reader }: Stores,
-  sink: ErrorSink,
+  {
+    cas,
+    reader,
+    settingsOf,
+    sink,
+  }: Stores & {
+    settingsOf: ReturnType<typeof createInstanceSettings>;
+    sink: ErrorSink;
+  },
 ) {
   const identity = new ProgramIdentity({
     helperPath: configuration.helper,
@@ -133,7 +154,8 @@ async function createRunner(
   const buildDirectories = new FileBuildDirectories(configuration.build);
   await buildDirectories.clear();
   const spawner = new ProgramSpawner();
-  const settings: ActionExecutorOptions = {
+  const stopped = new AbortController();
+  const settings: Omit<ActionExecutorOptions, "maximumOutputBytes"> = {
     cas,
     reader,
     buildDirectories,
@@ -147,14 +169,18 @@ async function createRunner(
     placement: isRoot() ? "link" : "copy",
     defaultTimeoutMs: configuration.timeout.default,
     maximumTimeoutMs: configuration.timeout.maximum,
-    maximumOutputBytes: configuration.maximumOutputSize,
     // More would not stay in CAS until the client has read it.
     maximumOutputsBytes: configuration.cas.maximumSize,
     workerName: hostname(),
     sink,
+    stopped: stopped.signal,
   };
   return {
-    execute: (execution: Execution) => executeAction(execution, settings),
+    execute: (execution: Execution) => {
+      const { maximumOutputBytes } = settingsOf(execution.instanceName);
+      return executeAction(execution, { ...settings, maximumOutputBytes });
+    },
+    abandon: () => stopped.abort(),
     stop: () => Promise.all([spawner.stop(), buildDirectories.idle()]),
   };
 }
@@ -165,6 +191,7 @@ async function serve(
   parts: Stores & { scheduler: Scheduler; sink: ErrorSink },
 ): Promise<GrpcServer[]> {
   const { cas, actionCache, scheduler, sink } = parts;
+  const openFrom = cas.openFrom.bind(cas);
   const servers: GrpcServer[] = [];
   for (const { address, actionCacheUpdates: updates } of configuration.listen) {
     const server = await serveGrpc({
@@ -175,6 +202,11 @@ async function serve(
           actionCacheUpdates: updates,
           execution: true,
           uploadIdleMs: configuration.cas.uploadIdle,
+          openFrom,
+          readOther: createLogStreamReader({
+            find: (operation) => scheduler.find(operation),
+            open: openFrom,
+          }),
           sink,
         }),
         createActionCacheService({ actionCache, cas, updates, sink }),

@@ -66,6 +66,16 @@ export function localPaths(state: string): LocalPaths {
 /** Owner of the image store when root: a uid that nothing else has. */
 const sandboxUid = 65_533;
 
+/**
+ * Where steps of jobs are executed: they go on while the service that watches
+ * them is started again, and their output is data rather than text for people.
+ */
+const jobsInstance = {
+  prefix: "jobs",
+  abandonAfter: "2m",
+  maximumOutputSize: "4GiB",
+};
+
 /** The configuration files by name, as values. */
 export function localConfiguration(
   settings: LocalSettings,
@@ -102,6 +112,7 @@ export function localConfiguration(
       },
       router: { address: `unix:${paths.routerSocket}` },
       helper: installation.helper,
+      instances: [jobsInstance],
     },
     router: {
       ...common,

@@ -1,23 +1,25 @@
 import {
-  type Action,
   ActionResult,
   type Command,
   ExecutedActionMetadata,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import type { Duration } from "#proto/google/protobuf/duration.js";
 import type { Timestamp } from "#proto/google/protobuf/timestamp.js";
 import type {
   CasContext,
   FileContentAddressableStorage,
 } from "../../../lib/cas/index.js";
 import { Digest, type InstanceName } from "../../../lib/digest/index.js";
-import { Code, StatusError } from "../../../lib/status/index.js";
+import { Code, StatusError, toStatusError } from "../../../lib/status/index.js";
 import type { CasReader } from "../cas-reader.js";
+import type { ActionLogs } from "../logs/action-logs.js";
 import type { RoutedAction } from "../scheduling/action-routing.js";
-import type {
-  BuildDirectory,
-  FileBuildDirectories,
-} from "./file-build-directories.js";
+import { type TimeoutSettings, timeoutOf } from "./action-timeout.js";
+import {
+  type CommandEnd,
+  type CommandRunOptions,
+  runCommand,
+} from "./command-run.js";
+import type { BuildDirectory } from "./file-build-directories.js";
 import type { FileImageLayouts } from "./file-image-layouts.js";
 import {
   directoriesToAdd,
@@ -33,23 +35,15 @@ import { FileProgramOutput } from "./file-program-output.js";
 import { findImageAround, partOf } from "./image-around.js";
 import { readInputRoot } from "./input-root.js";
 import { type CommandPaths, resolveCommandPaths } from "./output-paths.js";
-import type { ProgramIdentity } from "./program-identity.js";
-import type { ProgramOutcome } from "./program-runner.js";
-import type { ProgramSpawner } from "./program-spawner.js";
 
 /** What the executor needs. */
-export interface ActionExecutorOptions {
+export interface ActionExecutorOptions
+  extends CommandRunOptions,
+    TimeoutSettings {
   readonly cas: FileContentAddressableStorage;
   readonly reader: CasReader;
-  readonly buildDirectories: FileBuildDirectories;
   readonly layouts: FileImageLayouts;
-  readonly identity: ProgramIdentity;
-  readonly spawner: ProgramSpawner;
   readonly placement: PlacementMethod;
-  /** For actions that name none. */
-  readonly defaultTimeoutMs: number;
-  /** Actions that ask for more are refused. */
-  readonly maximumTimeoutMs: number;
   /** Of standard output, and of standard error. */
   readonly maximumOutputBytes: number;
   /** Of all output files together, holes included. */
@@ -58,6 +52,8 @@ export interface ActionExecutorOptions {
   readonly workerName: string;
   /** Takes errors that do not concern the client. */
   readonly sink: (error: unknown) => void;
+  /** Aborted when nobody can ask for a result any more. */
+  readonly stopped: AbortSignal;
 }
 
 /** One execution. */
@@ -67,13 +63,16 @@ export interface Execution {
   /** Index of the slot that it has for itself. */
   readonly slot: number;
   readonly queuedTimestamp: Timestamp;
+  /** Told what the action writes; they have ended when it has. */
+  readonly logs: ActionLogs;
+  /** Kills the action; what it wrote until then is in the result. */
   readonly signal: AbortSignal;
 }
 
 /** What came of an execution. */
 export interface Executed {
   readonly result: ActionResult;
-  /** Set when the action was killed after its timeout. */
+  /** Set when the action was killed: after its timeout, or cancelled. */
   readonly error?: StatusError;
 }
 
@@ -149,123 +148,112 @@ async function runAndCollect(
   prepared: Prepared,
   options: ActionExecutorOptions,
 ): Promise<{ executed: Executed; isDead: boolean }> {
-  const { directory, metadata } = prepared;
-  const { maximumOutputBytes, cas } = options;
-  using stdout = new FileProgramOutput(
-    `${directory.path}/stdout`,
-    maximumOutputBytes,
-  );
-  using stderr = new FileProgramOutput(
-    `${directory.path}/stderr`,
-    maximumOutputBytes,
-  );
-  metadata.executionStartTimestamp = now();
-  const { outcome, isDead } = await run(prepared, options, { stdout, stderr });
-  metadata.executionCompletedTimestamp = now();
-  metadata.outputUploadStartTimestamp = metadata.executionCompletedTimestamp;
-  const result = ActionResult.fromPartial({ exitCode: exitCodeOf(outcome) });
+  const { directory, metadata, execution, command, timeoutMs } = prepared;
+  const { maximumOutputBytes } = options;
+  const { logs } = execution;
+  const open = (name: string) =>
+    new FileProgramOutput(`${directory.path}/${name}`, maximumOutputBytes);
+  using stdout = open("stdout");
+  using stderr = open("stderr");
+  logs.stdout.begin(stdout);
+  logs.stderr.begin(stderr);
+  try {
+    metadata.executionStartTimestamp = now();
+    const end = await runCommand(
+      {
+        command,
+        directory,
+        workingDirectory: prepared.paths.workingDirectory,
+        stdout,
+        stderr,
+        isRewritten: execution.routed.isRewritten,
+        slot: execution.slot,
+        timeoutMs,
+        signal: execution.signal,
+      },
+      options,
+    );
+    metadata.executionCompletedTimestamp = now();
+    metadata.outputUploadStartTimestamp = metadata.executionCompletedTimestamp;
+    const stored = await storeLogs(end, { stdout, stderr }, options);
+    logs.end(stored);
+    return {
+      executed: await collect(prepared, { ...end, ...stored }, options),
+      isDead: end.isDead,
+    };
+  } finally {
+    logs.end(); // where they were not stored; before their files are closed
+  }
+}
+
+/** Whatever the end was, a cancellation too: it may be what explains it. */
+async function storeLogs(
+  { outcome, isDead }: CommandEnd,
+  logs: { stdout: FileProgramOutput; stderr: FileProgramOutput },
+  { cas, stopped: signal }: ActionExecutorOptions,
+): Promise<{ stdout: Digest; stderr: Digest }> {
+  const text = outcome.type === "notStarted" ? outcome.text : "";
+  const [stdout, stderr] = await Promise.all([
+    logs.stdout.store(cas, { isDead, signal }),
+    logs.stderr.store(cas, { isDead, signal, text }),
+  ]);
+  return { stdout, stderr };
+}
+
+async function collect(
+  prepared: Prepared,
+  end: CommandEnd & { stdout: Digest; stderr: Digest },
+  options: ActionExecutorOptions,
+): Promise<Executed> {
+  const { metadata, directory } = prepared;
+  const { signal } = prepared.execution;
+  const { outcome, isDead } = end;
+  const result = ActionResult.fromPartial({
+    exitCode: exitCodeOf(outcome),
+    stdoutDigest: end.stdout.toProto(),
+    stderrDigest: end.stderr.toProto(),
+    executionMetadata: metadata,
+  });
+  let error = errorOf(outcome, prepared.timeoutMs);
   if (outcome.type === "exited") {
-    const { signal } = prepared.execution;
+    const { cas } = options;
     const storer = new FileOutputStorer(cas, {
       mayMove: isDead,
       maximumBytes: options.maximumOutputsBytes,
       signal,
     });
     const scope = { root: directory.root, cas, storer, signal };
-    Object.assign(result, await collectOutputs(prepared.paths, scope));
+    try {
+      Object.assign(result, await collectOutputs(prepared.paths, scope));
+    } catch (thrown) {
+      if (!signal.aborted) throw thrown;
+      error = toStatusError(signal.reason); // the logs are there all the same
+    }
   }
-  const text = outcome.type === "notStarted" ? outcome.text : "";
-  result.stdoutDigest = (await cas.write(stdout.read())).toProto();
-  const errors = Buffer.concat([stderr.read(), Buffer.from(text)]);
-  result.stderrDigest = (await cas.write(errors)).toProto();
   metadata.outputUploadCompletedTimestamp = now();
   metadata.workerCompletedTimestamp = metadata.outputUploadCompletedTimestamp;
-  result.executionMetadata = metadata;
-  const executed =
-    outcome.type === "timedOut"
-      ? { result, error: timeoutError(prepared.timeoutMs) }
-      : { result };
-  return { executed, isDead };
+  return error === undefined ? { result } : { result, error };
 }
 
-async function run(
-  prepared: Prepared,
-  options: ActionExecutorOptions,
-  outputs: { stdout: FileProgramOutput; stderr: FileProgramOutput },
-): Promise<{ outcome: ProgramOutcome; isDead: boolean }> {
-  const { execution, directory, command, paths, timeoutMs } = prepared;
-  if (command.arguments.length === 0) {
-    throw new StatusError(Code.InvalidArgument, "Command must have arguments");
-  }
-  const { workingDirectory } = paths;
-  const { isHelper, user, leftovers } = options.identity.choose(
-    command.arguments,
-    {
-      isRewritten: execution.routed.isRewritten,
-      slot: execution.slot,
-      buildDirectory: directory.path,
-    },
-  );
-  if (user !== undefined) {
-    options.buildDirectories.checkReachable();
-    options.buildDirectories.letIn(directory, user);
-  }
-  const program = {
-    argv: command.arguments,
-    env: environmentOf(command),
-    workingDirectory:
-      workingDirectory === ""
-        ? directory.root
-        : `${directory.root}/${workingDirectory}`,
-    stdout: outputs.stdout.path,
-    stderr: outputs.stderr.path,
-    user,
-    hasFaultPipe: isHelper,
-    timeoutMs,
-  };
-  const { spawner } = options;
-  const outcome = await spawner.run(program, leftovers, execution.signal);
-  if (outcome.type === "fault") {
-    throw new StatusError(outcome.code, outcome.text);
-  }
-  return { outcome, isDead: leftovers.type !== "unknown" };
-}
-
-function environmentOf(command: Command): Record<string, string> {
-  return Object.fromEntries(
-    command.environmentVariables.map(({ name, value }) => [name, value]),
-  );
-}
-
-function exitCodeOf(outcome: ProgramOutcome): number {
+function exitCodeOf(outcome: CommandEnd["outcome"]): number {
   switch (outcome.type) {
     case "exited":
     case "notStarted":
       return outcome.exitCode;
     case "timedOut":
+    case "cancelled":
       return 128 + 9; // it was killed
     case "fault":
       throw new StatusError(outcome.code, outcome.text);
   }
 }
 
-function timeoutOf(action: Action, options: ActionExecutorOptions): number {
-  const { timeout } = action;
-  if (timeout === undefined) return options.defaultTimeoutMs;
-  const timeoutMs = durationMs(timeout);
-  if (timeoutMs === 0) return options.defaultTimeoutMs;
-  if (timeoutMs > 0 && timeoutMs <= options.maximumTimeoutMs) return timeoutMs;
-  throw new StatusError(
-    Code.InvalidArgument,
-    `Timeout must be from 0 to ${options.maximumTimeoutMs} ms: current value is ${timeoutMs} ms`,
-  );
-}
-
-function durationMs({ seconds, nanos }: Duration): number {
-  return seconds * 1_000 + nanos / 1e6;
-}
-
-function timeoutError(timeoutMs: number): StatusError {
+function errorOf(
+  outcome: CommandEnd["outcome"],
+  timeoutMs: number,
+): StatusError | undefined {
+  if (outcome.type === "cancelled") return outcome.error;
+  if (outcome.type !== "timedOut") return undefined;
   return new StatusError(
     Code.DeadlineExceeded,
     `Action was killed after its timeout of ${timeoutMs} ms`,

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   closeSync,
@@ -6,18 +5,15 @@ import {
   fstatSync,
   openSync,
   readSync,
-  renameSync,
   type Stats,
 } from "node:fs";
-import { copyFile, open, rm } from "node:fs/promises";
 import type { FileContentAddressableStorage } from "../../../lib/cas/index.js";
-import { Digest } from "../../../lib/digest/index.js";
+import type { Digest } from "../../../lib/digest/index.js";
 import { Code, StatusError, toStatusError } from "../../../lib/status/index.js";
+import { fileToBlob } from "./file-to-blob.js";
 
 /** Files up to this size go through memory: safe whoever has them open. */
 const smallBytes = 256 * 1024;
-
-const hashPieceBytes = 2 ** 20;
 
 /** How an action's output files are stored. */
 export interface FileOutputStorerOptions {
@@ -54,21 +50,11 @@ export class FileOutputStorer {
     if (stats.size <= smallBytes) {
       return this.#cas.write(readSmall(path));
     }
-    return this.#storeLarge(path, stats);
-  }
-
-  async #storeLarge(path: string, stats: Stats): Promise<Digest> {
-    const temporary = this.#cas.temporaryPath();
-    try {
-      const { mayMove, signal } = this.#options;
-      if (mayMove && stats.nlink === 1) await take(path, temporary);
-      else await copyFile(path, temporary, constants.COPYFILE_FICLONE);
-      const digest = await hashFile(temporary, signal);
-      this.#cas.adopt(digest, temporary);
-      return digest;
-    } finally {
-      await rm(temporary, { force: true });
-    }
+    const { mayMove, signal } = this.#options;
+    return fileToBlob(this.#cas, path, {
+      mayMove: mayMove && stats.nlink === 1,
+      signal,
+    });
   }
 
   #count(bytes: number): void {
@@ -79,17 +65,6 @@ export class FileOutputStorer {
       Code.ResourceExhausted,
       `Outputs must hold at most ${maximumBytes} bytes`,
     );
-  }
-}
-
-/** Moves a file; copies it where that cannot be, from another disk. */
-async function take(from: string, to: string): Promise<void> {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException; // node:fs throws these
-    if (code !== "EXDEV") throw error;
-    await copyFile(from, to);
   }
 }
 
@@ -127,20 +102,4 @@ function openOutput(path: string): number {
     chmodSync(path, 0o600); // ours, but the action took our rights away
     return openSync(path, flags);
   }
-}
-
-async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
-  const hash = createHash("sha256");
-  const piece = Buffer.allocUnsafe(hashPieceBytes);
-  let size = 0;
-  chmodSync(path, 0o600);
-  await using file = await open(path, "r");
-  for (;;) {
-    const { bytesRead } = await file.read(piece, 0, hashPieceBytes, size);
-    if (bytesRead === 0) break;
-    signal.throwIfAborted();
-    hash.update(piece.subarray(0, bytesRead));
-    size += bytesRead;
-  }
-  return Digest.create(hash.digest("hex"), size);
 }

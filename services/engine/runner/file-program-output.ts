@@ -5,18 +5,25 @@ import {
   ftruncateSync,
   openSync,
   readSync,
-  unlinkSync,
+  rmSync,
 } from "node:fs";
+import type { FileContentAddressableStorage } from "../../../lib/cas/index.js";
+import type { Digest } from "../../../lib/digest/index.js";
+import type { LogSource } from "../logs/live-log.js";
+import { fileToBlob } from "./file-to-blob.js";
 
 /** Between looks at how much was written, in milliseconds. */
 const checkIntervalMs = 100;
+
+/** Up to this size it goes through memory, which is faster. */
+const smallBytes = 256 * 1024;
 
 /**
  * A file that takes a program's standard output or error. The program writes
  * to it without going through us; what goes beyond the limit is cut away
  * while it runs, so that the disk does not fill.
  */
-export class FileProgramOutput implements Disposable {
+export class FileProgramOutput implements Disposable, LogSource {
   /** The file, which the program appends to. */
   readonly path: string;
   readonly #descriptor: number;
@@ -35,32 +42,63 @@ export class FileProgramOutput implements Disposable {
     this.#timer.unref();
   }
 
-  /** What was written, with a mark where it was cut. */
-  read(): Buffer {
+  /** Never beyond the limit, even where it has not been cut yet. */
+  get size(): number {
+    return Math.min(fstatSync(this.#descriptor).size, this.#maximumBytes);
+  }
+
+  // At once, not in Node's thread pool: what was just written is in memory.
+  read(offset: number, length: number): Buffer {
+    const wanted = Math.min(length, this.size - offset);
+    if (wanted <= 0) return Buffer.alloc(0);
+    const data = Buffer.allocUnsafe(wanted);
+    return data.subarray(
+      0,
+      readSync(this.#descriptor, data, 0, wanted, offset),
+    );
+  }
+
+  /**
+   * Stores what was written, with a mark where it was cut, and `text` after
+   * it; to be called once. `isDead`: everything that could have the file open
+   * is dead for certain.
+   */
+  async store(
+    cas: FileContentAddressableStorage,
+    options: { isDead: boolean; text?: string; signal: AbortSignal },
+  ): Promise<Digest> {
     this.#cut();
-    const { size } = fstatSync(this.#descriptor);
-    if (size === 0) return Buffer.alloc(0);
-    const data = Buffer.allocUnsafe(size);
-    let length = 0;
-    while (length < size) {
-      const read = readSync(
-        this.#descriptor,
-        data,
-        length,
-        size - length,
-        length,
-      );
-      if (read === 0) break;
-      length += read;
+    const { isDead, text = "", signal } = options;
+    const { size, nlink } = fstatSync(this.#descriptor);
+    const finish = (sizeBytes: number) => {
+      if (sizeBytes > this.#maximumBytes) this.#wasCut = true;
+      const mark = this.#wasCut ? this.#mark() : "";
+      const tail = Buffer.from(mark + text);
+      return { keep: Math.min(sizeBytes, this.#maximumBytes), tail };
+    };
+    if (size > smallBytes) {
+      const mayMove = isDead && nlink === 1;
+      return fileToBlob(cas, this.path, { mayMove, finish, signal });
     }
-    const written = data.subarray(0, length);
-    return this.#wasCut ? Buffer.concat([written, this.#mark()]) : written;
+    const { keep, tail } = finish(size);
+    return cas.write(Buffer.concat([this.#readWhole(keep), tail]));
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     closeSync(this.#descriptor);
-    unlinkSync(this.path);
+    rmSync(this.path, { force: true }); // gone already where it was moved
+  }
+
+  #readWhole(length: number): Buffer {
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < length; ) {
+      const piece = this.read(at, length - at);
+      if (piece.byteLength === 0) break;
+      pieces.push(piece);
+      at += piece.byteLength;
+    }
+    return Buffer.concat(pieces);
   }
 
   #cut(): void {
@@ -69,9 +107,7 @@ export class FileProgramOutput implements Disposable {
     ftruncateSync(this.#descriptor, this.#maximumBytes);
   }
 
-  #mark(): Buffer {
-    return Buffer.from(
-      `\n[cut here: the limit is ${this.#maximumBytes} bytes]\n`,
-    );
+  #mark(): string {
+    return `\n[cut here: the limit is ${this.#maximumBytes} bytes]\n`;
   }
 }

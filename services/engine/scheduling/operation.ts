@@ -6,8 +6,10 @@ import {
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import type { Operation as OperationMessage } from "#proto/google/longrunning/operations.js";
 import type { Any } from "#proto/google/protobuf/any.js";
-import type { Digest } from "../../../lib/digest/index.js";
+import type { Digest, InstanceName } from "../../../lib/digest/index.js";
 import { Code, StatusError } from "../../../lib/status/index.js";
+import { ActionLogs } from "../logs/action-logs.js";
+import { formatLogStreamName } from "../logs/log-stream-name.js";
 
 const anyPrefix = "type.googleapis.com/build.bazel.remote.execution.v2.";
 
@@ -19,24 +21,38 @@ export interface OperationTimes {
   readonly abandonAfterMs: number;
 }
 
+/** Of what an operation is the execution. */
+export interface OperationSubject {
+  readonly instanceName: InstanceName;
+  readonly actionDigest: Digest;
+}
+
 /**
  * The execution of one action, watched by any number of clients. It begins in
  * stage QUEUED, and ends with a response, once.
  */
 export class Operation {
   readonly name: string;
+  readonly instanceName: InstanceName;
   readonly actionDigest: Digest;
+  /** What the action writes. */
+  readonly logs: ActionLogs = new ActionLogs();
   readonly #controller = new AbortController();
   readonly #times: OperationTimes;
   readonly #wakers = new Set<() => void>();
   #stage: ExecutionStage_Value = Stage.QUEUED;
-  #response: ExecuteResponse | undefined;
+  /** Set when it left the queue: a cached result has no logs to follow. */
+  #streamNames:
+    | { stdoutStreamName: string; stderrStreamName: string }
+    | undefined;
+  #response: Any | undefined;
   #watchers = 0;
   #abandonTimer: NodeJS.Timeout | undefined;
 
-  constructor(name: string, actionDigest: Digest, times: OperationTimes) {
+  constructor(name: string, subject: OperationSubject, times: OperationTimes) {
     this.name = name;
-    this.actionDigest = actionDigest;
+    this.instanceName = subject.instanceName;
+    this.actionDigest = subject.actionDigest;
     this.#times = times;
   }
 
@@ -50,9 +66,18 @@ export class Operation {
     return this.#response === undefined && !this.signal.aborted;
   }
 
-  /** The action has left the queue. */
+  /** Bytes that remembering it takes, about. */
+  get sizeBytes(): number {
+    return 2_000 + (this.#response?.value.byteLength ?? 0);
+  }
+
+  /** The action has left the queue: its logs can be read from now on. */
   setExecuting(): void {
     this.#stage = Stage.EXECUTING;
+    this.#streamNames = {
+      stdoutStreamName: this.#streamName("stdout"),
+      stderrStreamName: this.#streamName("stderr"),
+    };
     this.#wake();
   }
 
@@ -60,7 +85,8 @@ export class Operation {
   complete(response: ExecuteResponse): void {
     if (this.#response !== undefined) return;
     this.#stage = Stage.COMPLETED;
-    this.#response = response;
+    this.#response = packResponse(response);
+    this.logs.end();
     clearTimeout(this.#abandonTimer);
     this.#wake();
   }
@@ -77,6 +103,7 @@ export class Operation {
     const metadata = ExecuteOperationMetadata.fromPartial({
       stage: this.#stage,
       actionDigest: this.actionDigest.toProto(),
+      ...this.#streamNames,
     });
     const message: OperationMessage = {
       name: this.name,
@@ -86,9 +113,7 @@ export class Operation {
       },
       done: this.#response !== undefined,
     };
-    if (this.#response !== undefined) {
-      message.response = packResponse(this.#response);
-    }
+    if (this.#response !== undefined) message.response = this.#response;
     return message;
   }
 
@@ -114,6 +139,11 @@ export class Operation {
         this.#abandonTimer = setTimeout(() => this.cancel(), abandonAfterMs);
       }
     }
+  }
+
+  #streamName(stream: "stdout" | "stderr"): string {
+    const { instanceName, name: operation } = this;
+    return formatLogStreamName({ instanceName, operation, stream });
   }
 
   #change(signal: AbortSignal): Promise<void> {

@@ -23,8 +23,11 @@ import type { EngineMetrics } from "./engine-metrics.js";
 import { Operation, type OperationTimes } from "./operation.js";
 import { checkPlatform, type WorkerPlatform } from "./worker-platform.js";
 
-/** Operations that are remembered after their end. */
-const rememberedOperations = 1_000;
+/**
+ * Memory for operations that have ended, in bytes: some 50,000 with the usual
+ * results, so that those of a busy minute do not push each other out.
+ */
+const rememberedBytes = 128 * 2 ** 20;
 
 /** How long, in milliseconds: clients that lost their stream come again. */
 const rememberMs = 5 * 60_000;
@@ -36,7 +39,8 @@ export interface SchedulerOptions {
   readonly routing: ActionRouting;
   readonly platform: WorkerPlatform;
   readonly queue: FairQueue;
-  readonly times: OperationTimes;
+  /** Of the operations of an instance name. */
+  times(instanceName: InstanceName): OperationTimes;
   readonly metrics: EngineMetrics;
   /** Executes an action in its slot. */
   execute(execution: Execution): Promise<Executed>;
@@ -62,7 +66,8 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #operations = new Map<string, Operation>();
   readonly #ended = new LRUCache<string, Operation>({
-    max: rememberedOperations,
+    maxSize: rememberedBytes,
+    sizeCalculation: (operation) => operation.sizeBytes,
     ttl: rememberMs,
   });
   /** Live operations that equal actions may join. */
@@ -142,9 +147,9 @@ export class Scheduler {
     return operation;
   }
 
-  #create({ actionDigest }: ScheduleRequest): Operation {
-    const { times } = this.#options;
-    const operation = new Operation(randomUUID(), actionDigest, times);
+  #create(request: ScheduleRequest): Operation {
+    const times = this.#options.times(request.instanceName);
+    const operation = new Operation(randomUUID(), request, times);
     this.#operations.set(operation.name, operation);
     return operation;
   }
@@ -164,8 +169,7 @@ export class Scheduler {
       if (work.mayCache && result.exitCode === 0 && error === undefined) {
         await this.#store(work.request, executed);
       }
-      const failed = error !== undefined || result.exitCode !== 0;
-      metrics.actions.inc({ result: failed ? "failed" : "succeeded" });
+      metrics.actions.inc({ result: resultLabel(executed) });
       const status = error === undefined ? undefined : statusToProto(error);
       operation.complete(ExecuteResponse.fromPartial({ result, status }));
     } catch (thrown) {
@@ -199,6 +203,7 @@ export class Scheduler {
             instanceName: work.request.instanceName,
             slot,
             queuedTimestamp: { seconds: queuedSeconds, nanos },
+            logs: operation.logs,
             signal,
           });
         } finally {
@@ -219,6 +224,12 @@ export class Scheduler {
         sink(wrap(error, `Failed to keep result of action "${actionDigest}"`));
       });
   }
+}
+
+function resultLabel({ result, error }: Executed): string {
+  if (error?.code === Code.Cancelled) return "cancelled";
+  const failed = error !== undefined || result.exitCode !== 0;
+  return failed ? "failed" : "succeeded";
 }
 
 /** What a client is told: unexpected errors stay inside, and are logged. */

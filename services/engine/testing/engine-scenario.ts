@@ -12,6 +12,7 @@ import {
   ExecutionClient,
   type ExecutionStage_Value,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import { ByteStreamClient } from "#proto/google/bytestream/bytestream.js";
 import type { Operation } from "#proto/google/longrunning/operations.js";
 import { OperationsClient } from "#proto/google/longrunning/operations.js";
 import {
@@ -49,6 +50,16 @@ export interface Seen {
   readonly stages: readonly ExecutionStage_Value[];
   readonly response: ExecuteResponse;
   readonly name: string;
+  /** Of the last state. */
+  readonly metadata: ExecuteOperationMetadata;
+}
+
+/** An execution whose action has left the queue. */
+export interface Begun {
+  readonly name: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly end: Promise<Seen>;
 }
 
 const context = { instanceName: parseInstanceName("") };
@@ -71,6 +82,7 @@ export class EngineScenario {
   readonly execution: ExecutionClient;
   readonly operations: OperationsClient;
   readonly actionCache: ActionCacheClient;
+  readonly byteStream: ByteStreamClient;
   /** What the engine could tell nobody. */
   readonly unexpected: readonly unknown[];
   /** Ends the connections. */
@@ -92,8 +104,10 @@ export class EngineScenario {
     this.execution = new ExecutionClient(address, credentials, options);
     this.operations = new OperationsClient(address, credentials, options);
     this.actionCache = new ActionCacheClient(address, credentials, options);
+    this.byteStream = new ByteStreamClient(address, credentials, options);
     this.close = () => {
       clients.close();
+      this.byteStream.close();
       this.execution.close();
       this.operations.close();
       this.actionCache.close();
@@ -205,9 +219,12 @@ export class EngineScenario {
     actionDigest: Digest,
     request: Partial<ExecuteRequest> = {},
     signal?: AbortSignal,
+    onState: (name: string, state: ExecuteOperationMetadata) => void = () => {},
   ): Promise<Seen> {
-    const operations: Operation[] = [];
     const stages: ExecutionStage_Value[] = [];
+    let last:
+      | { operation: Operation; metadata: ExecuteOperationMetadata }
+      | undefined;
     for await (const operation of callServerStream(
       this.execution.execute.bind(this.execution),
       ExecuteRequest.fromPartial({
@@ -216,16 +233,58 @@ export class EngineScenario {
       }),
       { signal, metadata: new Metadata() },
     )) {
-      operations.push(operation);
       const { value } = operation.metadata ?? { value: Buffer.alloc(0) };
-      stages.push(ExecuteOperationMetadata.decode(value).stage);
+      const metadata = ExecuteOperationMetadata.decode(value);
+      stages.push(metadata.stage);
+      onState(operation.name, metadata);
+      last = { operation, metadata };
     }
-    const last = operations.at(-1);
-    if (last?.response === undefined) {
+    if (last?.operation.response === undefined) {
       throw new RangeError("The stream ended without a response");
     }
-    const response = ExecuteResponse.decode(last.response.value);
-    return { stages, response, name: last.name };
+    const { operation, metadata } = last;
+    const response = ExecuteResponse.decode(last.operation.response.value);
+    return { stages, response, name: operation.name, metadata };
+  }
+
+  /** Uploads and executes; resolves when the action has left the queue. */
+  async begin(
+    spec: ActionSpec,
+    request: Partial<ExecuteRequest> = {},
+    signal?: AbortSignal,
+  ): Promise<Begun> {
+    const digest = await this.upload(spec);
+    return new Promise((resolve, reject) => {
+      const end = this.execute(digest, request, signal, (name, state) => {
+        const { stdoutStreamName: stdout, stderrStreamName: stderr } = state;
+        if (stdout !== "") resolve({ name, stdout, stderr, end });
+      });
+      end.catch(reject);
+    });
+  }
+
+  /** Reads by ByteStream, whatever the name is of. */
+  async *read(
+    resourceName: string,
+    range: { offset?: number; limit?: number; signal?: AbortSignal } = {},
+  ): AsyncGenerator<Buffer> {
+    const { offset: readOffset = 0, limit: readLimit = 0, signal } = range;
+    for await (const { data } of callServerStream(
+      this.byteStream.read.bind(this.byteStream),
+      { resourceName, readOffset, readLimit },
+      { signal },
+    )) {
+      yield data;
+    }
+  }
+
+  /** All that read() gives, as text. */
+  async readText(
+    ...[name, range]: Parameters<EngineScenario["read"]>
+  ): Promise<string> {
+    let text = "";
+    for await (const data of this.read(name, range)) text += data.toString();
+    return text;
   }
 
   /** The text of an output file, of "stdout" or "stderr". */

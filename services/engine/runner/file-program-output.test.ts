@@ -1,0 +1,108 @@
+import {
+  appendFileSync,
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { FileContentAddressableStorage } from "../../../lib/cas/index.js";
+import type { Digest } from "../../../lib/digest/index.js";
+import { FileProgramOutput } from "./file-program-output.js";
+
+const signal = new AbortController().signal;
+const large = "0123456789abcdef".repeat(32_768); // 512 KiB
+let directory: string;
+let cas: FileContentAddressableStorage;
+let output: FileProgramOutput;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "program-output-"));
+  cas = new FileContentAddressableStorage({
+    directory: join(directory, "cas"),
+    maximumSizeBytes: 2 ** 30,
+  });
+});
+afterEach(() => {
+  output[Symbol.dispose]();
+  rmSync(directory, { recursive: true });
+});
+
+function open(maximumBytes = 2 ** 20): FileProgramOutput {
+  output = new FileProgramOutput(join(directory, "stdout"), maximumBytes);
+  return output;
+}
+
+async function textOf(digest: Digest): Promise<string> {
+  return (await cas.read(digest)).toString();
+}
+
+function inodeOf(digest: Digest): number {
+  const { key } = digest;
+  return statSync(join(directory, "cas/blobs", key.slice(0, 2), key)).ino;
+}
+
+describe("FileProgramOutput.store()", () => {
+  test("FileProgramOutput.store() moves a large file when all is dead", async () => {
+    const { path } = open();
+    appendFileSync(path, large);
+    const { ino } = statSync(path);
+    const digest = await output.store(cas, { isDead: true, signal });
+    expect(await textOf(digest)).toBe(large);
+    expect(inodeOf(digest)).toBe(ino);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test.each([
+    ["somebody may have it open", false, false],
+    ["it has another name", true, true],
+  ])(
+    "FileProgramOutput.store() copies a large file when %s",
+    async (_, isDead, isLinked) => {
+      const { path } = open();
+      appendFileSync(path, large);
+      if (isLinked) linkSync(path, join(directory, "other"));
+      const digest = await output.store(cas, { isDead, signal });
+      appendFileSync(path, "more"); // what a writer that lives on does
+      expect(await textOf(digest)).toBe(large);
+      expect(inodeOf(digest)).not.toBe(statSync(path).ino);
+    },
+  );
+
+  test.each([
+    ["small", 100, true],
+    ["large and moved", 300_000, true],
+    ["large and copied", 300_000, false],
+  ])(
+    "FileProgramOutput.store() marks where it was cut, %s",
+    async (_, maximum, isDead) => {
+      appendFileSync(open(maximum).path, large);
+      expect(output.size).toBe(maximum);
+      expect(output.read(maximum - 1, 10).byteLength).toBe(1);
+      const digest = await output.store(cas, { isDead, text: "end\n", signal });
+      expect(await textOf(digest)).toBe(
+        `${large.slice(0, maximum)}\n[cut here: the limit is ${maximum} bytes]\nend\n`,
+      );
+    },
+  );
+
+  test("FileProgramOutput.store() keeps a file that is all holes", async () => {
+    truncateSync(open().path, 500_000);
+    const digest = await output.store(cas, { isDead: true, signal });
+    expect(digest.sizeBytes).toBe(500_000);
+    expect(await textOf(digest)).toBe("\0".repeat(500_000));
+  });
+
+  test("FileProgramOutput.store() leaves no file when it is stopped", async () => {
+    appendFileSync(open().path, large);
+    const stopped = AbortSignal.abort();
+    await expect(
+      output.store(cas, { isDead: false, signal: stopped }),
+    ).rejects.toMatchObject({ name: "AbortError" });
+    expect(cas.totals.blobs).toBe(0);
+  });
+});
