@@ -46,7 +46,7 @@ beforeEach(async () => {
         definition: ByteStreamService,
         implementation: {
           queryWriteStatus: implementUnary(answerQuery, sink),
-          read: implementServerStream(readMany, sink, { stallTimeoutMs: 300 }),
+          read: implementServerStream(readIfAny, sink, { stallTimeoutMs: 300 }),
           write: implementClientStream(countBytes, sink),
         },
       },
@@ -81,6 +81,11 @@ async function answerQuery(
       });
   }
   return { committedSize: 7, complete: true };
+}
+
+function readIfAny(request: ReadRequest) {
+  if (request.resourceName !== "refused") return readMany(request);
+  throw new StatusError(Code.NotFound, "no such");
 }
 
 async function* readMany(request: ReadRequest) {
@@ -157,6 +162,15 @@ describe("callServerStream()", () => {
     await query("x"); // one more round trip, and nothing was added
     expect(produced - seen).toBeLessThan(200);
     expect(produced).toBeLessThan(2_000);
+  });
+});
+
+test("implementServerStream() tells what its handler throws at once", async () => {
+  const request = { resourceName: "refused", readOffset: 0, readLimit: 0 };
+  const messages = callServerStream(client.read.bind(client), request);
+  await expect(messages.next()).rejects.toMatchObject({
+    code: Code.NotFound,
+    message: "no such",
   });
 });
 

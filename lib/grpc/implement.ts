@@ -132,7 +132,11 @@ export function implementServerStream<Request, Response>(
   return (call) => {
     const { context, end } = openContext(call);
     const { signal } = context;
-    send(handle(call.request, context), call, { signal, stallTimeoutMs })
+    // Begun in a promise: what it throws at once is an answer, too.
+    Promise.resolve()
+      .then(() =>
+        send(handle(call.request, context), call, { signal, stallTimeoutMs }),
+      )
       .then(
         () => call.end(),
         (thrown: unknown) =>
