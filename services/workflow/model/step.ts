@@ -130,6 +130,8 @@ export const stepSchema = z.strictObject({
   image: resolvedImageSchema.optional(),
   /** How often an attempt was begun, in all runs. */
   attempts: z.number().int().nonnegative(),
+  /** When the last of them began, in the present run. */
+  startedAt: timeSchema.optional(),
   state: stepStateSchema,
 });
 

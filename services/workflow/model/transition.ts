@@ -128,6 +128,7 @@ function startAttempt(step: Step, at: number): Step {
   return {
     ...step,
     attempts: step.attempts + 1,
+    startedAt: at,
     state: { kind: "running", since: at },
   };
 }
@@ -215,9 +216,9 @@ function retry(job: Job, at: number, { maximumRuns }: TransitionLimits): Job {
     startedAt: at,
     state: { kind: "preparing" },
     pastRuns: [...job.pastRuns, { startedAt: job.startedAt, state: job.state }],
-    steps: job.steps.map((step) =>
+    steps: job.steps.map(({ startedAt, ...step }) =>
       step.state.kind === "succeeded"
-        ? step
+        ? { ...step, ...(startedAt !== undefined && { startedAt }) }
         : { ...step, attempts: 0, state: { kind: "waiting" } },
     ),
   };
