@@ -275,6 +275,31 @@ export function describeJobStore(
       expect(await listIds()).toHaveLength(2);
     });
 
+    test(`${name} goes through many jobs`, async () => {
+      const jobs = Array.from({ length: 1_250 }, (_, at) =>
+        newStoredJob({
+          createdAt: at,
+          labels: at % 400 === 0 ? { rare: "yes" } : {},
+          state: at < 250 ? failedAt(at) : running,
+        }),
+      );
+      await Promise.all(jobs.map((job) => store.create(job)));
+      const ids = jobs.map(({ id }) => id);
+      const rare = [1_200, 800, 400, 0].map((at) => ids[at]);
+      expect(await listIds({ labels: { rare: "yes" }, limit: 3 })).toEqual(
+        rare,
+      );
+      expect(await listIds({ states: ["failed"], limit: 100 })).toEqual(
+        ids.slice(0, 250).reverse(),
+      );
+      expect(await listIds({ limit: 1_000 })).toEqual(ids.toReversed());
+      expect(await unfinishedIds()).toEqual(ids.slice(250));
+      expect(await store.removeEnded(240, 1_000)).toBe(240);
+      expect(await listIds({ states: ["failed"], limit: 100 })).toEqual(
+        ids.slice(240, 250).reverse(),
+      );
+    });
+
     test(`${name} keeps the order of a log`, async () => {
       const { id } = await add();
       expect(await store.logOrder(id)).toEqual([]);

@@ -2,7 +2,6 @@ import type { Database } from "better-sqlite3";
 import type { ErrorSink } from "../../../lib/grpc/index.js";
 import { Code, StatusError } from "../../../lib/status/index.js";
 import type { Job } from "../model/job.js";
-import { badRecord } from "./bad-record.js";
 import { GroupCommit } from "./group-commit.js";
 import type {
   Creation,
@@ -13,16 +12,16 @@ import type {
   LogSegment,
   StoredJob,
 } from "./job-store.js";
-import { cursorOf, endPosition, parseCursor } from "./list-position.js";
 import { openSqliteFile } from "./open-sqlite-file.js";
+import { type Rows, readAll, readPage } from "./read-rows.js";
+import { type JobRow, RecordReader } from "./record-reader.js";
 import { statusFromSqliteError } from "./sqlite-error.js";
 import {
-  type JobRow,
   prepareStatements,
   type SqliteStatements,
 } from "./sqlite-statements.js";
 import { SqliteWrites } from "./sqlite-writes.js";
-import { readRecord, writeRecord } from "./stored-form.js";
+import { writeRecord } from "./stored-form.js";
 
 /** How many rows are read at once where all are. */
 const rowsAtOnce = 100;
@@ -44,26 +43,28 @@ export class SqliteJobStore implements JobStore {
   readonly #statements: SqliteStatements;
   readonly #writes: SqliteWrites;
   readonly #commits: GroupCommit;
-  readonly #sink: ErrorSink;
-  #setAsideCount: number;
+  readonly #reader: RecordReader;
 
   /** Throws FailedPrecondition if another process has the file. */
   constructor({ path, sink }: SqliteJobStoreOptions) {
-    this.#sink = sink;
     this.#database = openSqliteFile(path);
     this.#commits = new GroupCommit(this.#database);
     try {
       this.#statements = prepareStatements(this.#database);
-      this.#setAsideCount = this.#statements.countSetAside.get()?.count ?? 0;
+      this.#writes = new SqliteWrites(this.#statements);
+      this.#reader = new RecordReader(
+        sink,
+        this.#statements.countSetAside.get()?.count ?? 0,
+        (row, reason) => this.#write(() => this.#writes.setAside(row, reason)),
+      );
     } catch (error) {
       this.#database.close();
       throw statusFromSqliteError(error);
     }
-    this.#writes = new SqliteWrites(this.#statements);
   }
 
   get setAsideCount(): number {
-    return this.#setAsideCount;
+    return this.#reader.setAsideCount;
   }
 
   create(job: Job, idempotency?: IdempotencyKey): Promise<Creation> {
@@ -73,7 +74,7 @@ export class SqliteJobStore implements JobStore {
 
   async get(id: string): Promise<StoredJob | undefined> {
     const row = this.#read(() => this.#statements.get.get(id));
-    return row === undefined ? undefined : this.#decode(row);
+    return row === undefined ? undefined : this.#reader.read(row);
   }
 
   update(job: Job, version: number): Promise<number> {
@@ -85,21 +86,16 @@ export class SqliteJobStore implements JobStore {
     return this.#write(() => this.#statements.delete.run(id).changes > 0);
   }
 
-  async list(query: JobQuery): Promise<JobPage> {
-    const { cursor, limit } = query;
-    let before = cursor === undefined ? endPosition : parseCursor(cursor);
-    const jobs: StoredJob[] = [];
-    for (;;) {
-      const wanted = limit - jobs.length + 1; // one more tells of a next page
-      const rows = this.#read(() => this.#page(query, before, wanted));
-      for (const row of rows) {
-        if (jobs.length === limit) return { jobs, cursor: cursorOf(before) };
-        const stored = await this.#decode(row);
-        before = row.position;
-        if (stored !== undefined) jobs.push(stored);
-      }
-      if (rows.length < wanted) return { jobs };
-    }
+  list(query: JobQuery): Promise<JobPage> {
+    return readPage(
+      query,
+      async (before, count) =>
+        rowsOf(
+          this.#read(() => this.#page(query, before, count)),
+          count,
+        ),
+      this.#reader,
+    );
   }
 
   async countUnfinished(tenant: string): Promise<number> {
@@ -107,19 +103,12 @@ export class SqliteJobStore implements JobStore {
     return row?.count ?? 0;
   }
 
-  async *unfinished(): AsyncIterable<StoredJob> {
-    let after = "";
-    for (;;) {
-      const rows = this.#read(() =>
-        this.#statements.unfinished.all(after, rowsAtOnce),
-      );
-      for (const row of rows) {
-        const stored = await this.#decode(row);
-        if (stored !== undefined) yield stored;
-        after = row.position;
-      }
-      if (rows.length < rowsAtOnce) return;
-    }
+  unfinished(): AsyncIterable<StoredJob> {
+    const { unfinished } = this.#statements;
+    return readAll(async (after) => {
+      const rows = this.#read(() => unfinished.all(after, rowsAtOnce));
+      return rowsOf(rows, rowsAtOnce);
+    }, this.#reader);
   }
 
   removeEnded(endedBefore: number, limit: number): Promise<number> {
@@ -171,26 +160,6 @@ export class SqliteJobStore implements JobStore {
     });
   }
 
-  /** The job of a row; undefined for one that cannot be read, from now on. */
-  async #decode(row: JobRow): Promise<StoredJob | undefined> {
-    const content = readRecord(row.record, row.id);
-    if (content.kind === "job") {
-      return { job: content.job, version: row.version };
-    }
-    try {
-      const { id, version } = row;
-      const isMoved = await this.#write(() =>
-        this.#writes.setAside(id, version, content.reason),
-      );
-      if (!isMoved) return undefined; // by another reader
-      this.#setAsideCount += 1;
-      this.#sink(badRecord(id, content.reason));
-    } catch (error) {
-      this.#sink(error); // found again, and told again, by the next reader
-    }
-    return undefined;
-  }
-
   #read<Result>(read: () => Result): Result {
     this.#needOpen();
     try {
@@ -213,4 +182,9 @@ export class SqliteJobStore implements JobStore {
     if (this.#database.open) return;
     throw new StatusError(Code.Unavailable, "The job store is closed");
   }
+}
+
+function rowsOf(rows: readonly JobRow[], asked: number): Rows {
+  const next = rows.length < asked ? undefined : rows.at(-1)?.position;
+  return { rows, next };
 }

@@ -1,12 +1,5 @@
 import type { Database, Statement } from "better-sqlite3";
-
-/** A job's row as it is read. */
-export interface JobRow {
-  readonly id: string;
-  readonly version: number;
-  readonly position: string;
-  readonly record: unknown;
-}
+import type { JobRow } from "./record-reader.js";
 
 const columns = "jobs.id, jobs.version, jobs.position, jobs.record";
 

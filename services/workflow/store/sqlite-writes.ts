@@ -1,6 +1,7 @@
 import type { Job } from "../model/job.js";
 import { jobIndex } from "./job-index.js";
 import type { Creation, IdempotencyKey, LogSegment } from "./job-store.js";
+import type { JobRow } from "./record-reader.js";
 import type { JobParameters, SqliteStatements } from "./sqlite-statements.js";
 import {
   jobExists,
@@ -67,7 +68,10 @@ export class SqliteWrites {
   }
 
   /** Moves a record of a version aside; false if it is not there any more. */
-  setAside(id: string, version: number, reason: string): boolean {
+  setAside(
+    { id, version }: Pick<JobRow, "id" | "version">,
+    reason: string,
+  ): boolean {
     const at = Date.now();
     const { changes } = this.#statements.setAside.run({
       id,
