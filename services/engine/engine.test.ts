@@ -42,6 +42,20 @@ describe("Execute", () => {
         ],
       },
     });
+    const times = seen.response.result?.executionMetadata;
+    for (const time of [
+      times?.queuedTimestamp,
+      times?.workerStartTimestamp,
+      times?.inputFetchStartTimestamp,
+      times?.inputFetchCompletedTimestamp,
+      times?.executionStartTimestamp,
+      times?.executionCompletedTimestamp,
+      times?.outputUploadStartTimestamp,
+      times?.outputUploadCompletedTimestamp,
+      times?.workerCompletedTimestamp,
+    ]) {
+      expect(time?.seconds).toBeGreaterThan(1e9);
+    }
     expect(await scenario.text(seen, "stdout")).toMatch(
       /\/build\/\w+\/root\n$/,
     );

@@ -212,7 +212,6 @@ async function collect(
     exitCode: exitCodeOf(outcome),
     stdoutDigest: end.stdout.toProto(),
     stderrDigest: end.stderr.toProto(),
-    executionMetadata: metadata,
   });
   let error = errorOf(outcome, prepared.timeoutMs);
   if (outcome.type === "exited") {
@@ -232,6 +231,7 @@ async function collect(
   }
   metadata.outputUploadCompletedTimestamp = now();
   metadata.workerCompletedTimestamp = metadata.outputUploadCompletedTimestamp;
+  result.executionMetadata = metadata;
   return error === undefined ? { result } : { result, error };
 }
 
