@@ -38,6 +38,7 @@ function configuration(isRoot: boolean) {
       network: "none",
       registries: ["private.test"],
       plainRegistries: ["registry.test:5000"],
+      mirrors: [{ of: "docker.io", mirror: "registry.test:5000" }],
       logLevel: "debug",
     },
     installation,

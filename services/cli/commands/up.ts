@@ -44,6 +44,8 @@ and prints the flags for Bazel.
   --network host|none   for actions that do not say it (host)
   --registry HOST       a registry in a private network; may be repeated
   --plain-http HOST     the same, without TLS; those on loopback need neither
+  --mirror HOST=MIRROR  a registry that is asked before another one, such as
+                        docker.io=cache.example:5000; may be repeated
   --docker-config FILE  registry credentials (~/.docker/config.json)
   --verbose             more lines`;
 

@@ -17,6 +17,7 @@ const settings: LocalSettings = {
   network: "host",
   registries: [],
   plainRegistries: [],
+  mirrors: [],
   logLevel: "info",
 };
 const installation = {
@@ -42,3 +43,26 @@ test.each([
     expect(helper.split("\n")).toContain(line);
   },
 );
+
+test("localConfiguration() lists each registry once, with its mirrors", () => {
+  const { router, rootFetcher } = localConfiguration(
+    {
+      ...settings,
+      registries: ["private.test", "Hub.test:443"],
+      plainRegistries: ["hub.test"],
+      mirrors: [
+        { of: "docker.io", mirror: "127.0.0.1:5000" },
+        { of: "docker.io", mirror: "second.test" },
+        { of: "hub.test", mirror: "third.test" },
+      ],
+    },
+    installation,
+  );
+  const registries = {
+    "private.test": {},
+    "hub.test": { plainHttp: true, mirrors: ["third.test"] },
+    "docker.io": { mirrors: ["127.0.0.1:5000", "second.test"] },
+  };
+  expect(router).toMatchObject({ registries });
+  expect(rootFetcher).toMatchObject({ registries });
+});

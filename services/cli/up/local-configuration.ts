@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { parseRegistryHost } from "../../../lib/image/index.js";
 import type { Installation } from "./installation-process.js";
 
 /** What `berth up` was told, and where it puts things. */
@@ -23,6 +24,8 @@ export interface LocalSettings {
   readonly registries: readonly string[];
   /** Like registries, and spoken to in plain HTTP; loopback is in any case. */
   readonly plainRegistries: readonly string[];
+  /** Registries that are asked before another, in this order. */
+  readonly mirrors: readonly { readonly of: string; readonly mirror: string }[];
   /** File like ~/.docker/config.json, if there is one. */
   readonly dockerConfig?: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
@@ -88,10 +91,7 @@ export function localConfiguration(
   helper: string;
 } {
   const paths = localPaths(settings.state);
-  const registries = Object.fromEntries([
-    ...settings.registries.map((host) => [host, {}]),
-    ...settings.plainRegistries.map((host) => [host, { plainHttp: true }]),
-  ]);
+  const registries = registryEntries(settings);
   const log = { level: settings.logLevel };
   const common = { log, registries, dockerConfig: settings.dockerConfig };
   return {
@@ -152,6 +152,27 @@ export function localConfiguration(
     },
     helper: helperToml(settings, paths),
   };
+}
+
+/** As lib/registry has them, each host once, however it was written. */
+function registryEntries({
+  registries,
+  plainRegistries,
+  mirrors,
+}: LocalSettings): Record<string, unknown> {
+  const plain = new Set(plainRegistries.map(parseRegistryHost));
+  const hosts = [...registries, ...plain, ...mirrors.map(({ of }) => of)];
+  const names = new Set(hosts.map(parseRegistryHost));
+  return Object.fromEntries(
+    [...names].map((host) => {
+      const own = mirrors.filter(({ of }) => of === host);
+      const entry = {
+        ...(plain.has(host) && { plainHttp: true }),
+        ...(own.length > 0 && { mirrors: own.map(({ mirror }) => mirror) }),
+      };
+      return [host, entry];
+    }),
+  );
 }
 
 function helperToml(settings: LocalSettings, paths: LocalPaths): string {

@@ -20,6 +20,7 @@ const optionTable = {
   network: { type: "string", default: "host" },
   registry: { type: "string", multiple: true, default: [] as string[] },
   "plain-http": { type: "string", multiple: true, default: [] as string[] },
+  mirror: { type: "string", multiple: true, default: [] as string[] },
   "docker-config": { type: "string" },
   verbose: { type: "boolean", default: false },
 } as const;
@@ -67,6 +68,7 @@ export function parseUpSettings(
     network: oneOf("network", values.network, ["host", "none"]),
     registries: checkHosts("registry", values.registry),
     plainRegistries: checkHosts("plain-http", values["plain-http"]),
+    mirrors: values.mirror.map(parseMirror),
     dockerConfig:
       // The services have it in their files, wherever they are started.
       dockerConfig === undefined
@@ -115,13 +117,24 @@ function checkSize(option: string, value: string): string {
 }
 
 function checkHosts(option: string, hosts: readonly string[]) {
-  for (const host of hosts) {
-    try {
-      parseRegistryHost(host);
-    } catch (error) {
-      const { message } = toStatusError(error);
-      throw usageError("up", `--${option} is wrong: ${message}`);
-    }
-  }
+  for (const host of hosts) checkHost(option, host);
   return hosts;
+}
+
+/** Gives the host as the services know it. */
+function checkHost(option: string, host: string): string {
+  try {
+    return parseRegistryHost(host);
+  } catch (error) {
+    const { message } = toStatusError(error);
+    throw usageError("up", `--${option} is wrong: ${message}`);
+  }
+}
+
+function parseMirror(value: string): LocalSettings["mirrors"][number] {
+  const [of = "", mirror, ...more] = value.split("=");
+  if (mirror === undefined || more.length > 0) {
+    throw wrongValue("mirror", "HOST=MIRROR", value);
+  }
+  return { of: checkHost("mirror", of), mirror: checkHost("mirror", mirror) };
 }
