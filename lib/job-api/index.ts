@@ -23,3 +23,4 @@ export {
   stepStateSchema,
   stepViewSchema,
 } from "./job-view.js";
+export { type OutputListing, outputListingSchema } from "./output-listing.js";

@@ -4,12 +4,14 @@ import { Code, StatusError } from "../../lib/status/index.js";
 import type { Command } from "./command.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { imageCommand } from "./commands/image.js";
+import { jobCommand } from "./commands/job.js";
 import { runCommand } from "./commands/run.js";
 import { upCommand } from "./commands/up.js";
 
 const commands: ReadonlyMap<string, Command> = new Map([
   ["up", upCommand],
   ["run", runCommand],
+  ["job", jobCommand],
   ["image", imageCommand],
   ["doctor", doctorCommand],
 ]);
