@@ -14,15 +14,17 @@ use rustix::process::{
 };
 use rustix::system::sethostname;
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities,
-    set_no_new_privs,
+    CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set,
+    set_capabilities, set_no_new_privs,
 };
 
 use crate::command_line::Plan;
 use crate::config::Network;
 use crate::error::{During, Error, Result, plain};
 use crate::filter;
-use crate::sandbox::{DIRECTORY, HOSTNAME, write_file};
+use crate::sandbox::{DIRECTORY, HOSTNAME, WITHIN, write_file};
+use crate::secrets::Secret;
+use crate::step;
 use crate::sys;
 use crate::upper;
 
@@ -48,17 +50,13 @@ pub struct Hold<'a> {
 pub fn enter(plan: &Plan, hold: &Hold<'_>, input_root: &Path, mask: Mode) -> Result<()> {
     // Others wait for the ends of some, and most are the init's alone.
     sys::close_others(&mut [hold.proc, hold.socket, hold.gate].map(|fd| fd.as_raw_fd()));
-    let kept = match plan.config.sub_uids {
-        Some(_) if plan.uid == 0 => KEPT_WITH_ID_RANGE,
-        Some(_) => CapabilitySet::empty(),
-        None => {
-            let proc = hold.proc.as_fd();
-            write_file(proc, "self/setgroups", "deny")?;
-            write_file(proc, "self/uid_map", &format!("{0} {0} 1\n", plan.uid))?;
-            write_file(proc, "self/gid_map", &format!("{0} {0} 1\n", plan.gid))?;
-            CapabilitySet::empty()
-        }
-    };
+    let kept = kept_capabilities(plan);
+    if plan.config.sub_uids.is_none() {
+        let proc = hold.proc.as_fd();
+        write_file(proc, "self/setgroups", "deny")?;
+        write_file(proc, "self/uid_map", &format!("{0} {0} 1\n", plan.uid))?;
+        write_file(proc, "self/gid_map", &format!("{0} {0} 1\n", plan.gid))?;
+    }
     // Where memory runs short, an action goes before the services that it needs.
     write_file(hold.proc.as_fd(), "self/oom_score_adj", "1000")?;
     // Nothing in the sandbox, of whatever id, may look into the init, whose memory this still is.
@@ -98,9 +96,27 @@ pub fn enter(plan: &Plan, hold: &Hold<'_>, input_root: &Path, mask: Mode) -> Res
     set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable })
         .during("capset", "")?;
     make_directories(plan, input_root)?;
+    step::prepare(plan, input_root)?;
     sys::reset_signals();
     sys::close_range(3, i32::MAX);
     Ok(())
+}
+
+fn kept_capabilities(plan: &Plan) -> CapabilitySet {
+    match plan.config.sub_uids {
+        Some(_) if plan.uid == 0 => KEPT_WITH_ID_RANGE,
+        _ => CapabilitySet::empty(),
+    }
+}
+
+/// Has the init do something with no other rights than the action had.
+pub fn with_rights_of_action<T>(plan: &Plan, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    let own = capabilities(None).during("capget", "")?;
+    let effective = kept_capabilities(plan);
+    set_capabilities(None, CapabilitySets { effective, ..own }).during("capset", "")?;
+    let done = act();
+    set_capabilities(None, own).during("capset", "")?;
+    done
 }
 
 /// Makes the directories that a client expects to be there, as the action would.
@@ -110,17 +126,12 @@ fn make_directories(plan: &Plan, input_root: &Path) -> Result<()> {
     }
     let root = open(input_root, DIRECTORY, Mode::empty()).during("open", input_root)?;
     for path in &plan.made_directories {
-        match upper::make_directories(&root, path, Mode::from_raw_mode(0o777)) {
-            Err((prefix, error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO))) => {
-                return Err(error).during("mkdir", prefix);
-            }
-            Err((prefix, error)) => {
-                let reason = plain(&error.into());
-                return Err(Error::Usage(format!(
-                    "the directory {path:?} cannot be made: {prefix:?}: {reason}"
-                )));
-            }
+        match upper::make_directories(&root, path, Mode::from_raw_mode(0o777), WITHIN) {
             Ok(()) => {}
+            Err((prefix, errno)) => {
+                let text = format!("the directory {path:?} cannot be made: {prefix:?}");
+                return Err(step::refusal(errno, "mkdir", &prefix, text));
+            }
         }
     }
     Ok(())
@@ -163,8 +174,11 @@ pub fn exec(plan: &Plan) -> Error {
     let variable = |(name, value): (OsString, OsString)| {
         CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
     };
-    let mut environment: Vec<CString> = std::env::vars_os().filter_map(variable).collect();
-    if std::env::var_os("HOME").is_none() {
+    let is_secret = |name: &OsStr| plan.secrets.iter().any(|s| name == s.variable.as_str());
+    let own = std::env::vars_os().filter(|(name, _)| !is_secret(name));
+    let mut environment: Vec<CString> = own.filter_map(variable).collect();
+    environment.extend(plan.secrets.iter().filter_map(Secret::entry));
+    if std::env::var_os("HOME").is_none() && !is_secret(OsStr::new("HOME")) {
         let home = [b"HOME=".as_slice(), plan.home.as_os_str().as_bytes()].concat();
         environment.extend(CString::new(home).ok());
     }

@@ -6,6 +6,9 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::{self, Config, Network};
 use crate::error::{Error, Result};
+use crate::passwd::{Names, id};
+use crate::secrets::Secret;
+use crate::step::Step;
 
 /// What the action's root is made from.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,9 +33,16 @@ pub struct Plan {
     pub gid: u32,
     pub name: String,
     pub home: PathBuf,
+    /// Whether the home is the operator's word, and so made where it is missing.
+    pub makes_home: bool,
+    /// A user by name, until it is looked up in the root.
+    pub names: Option<Names>,
     pub infrastructure_failure_file: Option<PathBuf>,
     /// Directories of the input root that the action finds made.
     pub made_directories: Vec<PathBuf>,
+    pub step: Step,
+    /// What the step's secrets are, once they are read.
+    pub secrets: Vec<Secret>,
     pub argv: Vec<CString>,
 }
 
@@ -77,6 +87,7 @@ struct Flags {
     user: OsString,
     infrastructure_failure_file: Option<PathBuf>,
     make_directories: Vec<OsString>,
+    step: Step,
     argv: Vec<CString>,
 }
 
@@ -127,6 +138,7 @@ fn set_flag(flags: &mut Flags, argument: &OsStr) -> Result<()> {
             flags.infrastructure_failure_file = Some(relative(v, "--infrastructure-failure-file")?);
         }
         (b"--make-directory", Some(v)) => flags.make_directories.push(v.to_owned()),
+        (name, Some(v)) if flags.step.set(name, v)? => {}
         _ => return Err(usage(format!("unknown argument {argument:?}"))),
     }
     Ok(())
@@ -144,11 +156,26 @@ impl Plan {
             gid: user.gid,
             name: user.name,
             home: user.home,
+            makes_home: true,
+            names: None,
             infrastructure_failure_file: None,
             made_directories: Vec::new(),
+            step: Step::default(),
+            secrets: Vec::new(),
             argv: Vec::new(),
             config,
         }
+    }
+
+    /// The home, if it is for the sandbox to make.
+    pub fn made_home(&self) -> Option<&Path> {
+        self.makes_home.then_some(&*self.home)
+    }
+
+    /// Makes root the action's user.
+    pub fn become_root(&mut self) {
+        (self.uid, self.gid) = (0, 0);
+        (self.name, self.home) = ("root".to_owned(), PathBuf::from("/root"));
     }
 }
 
@@ -175,22 +202,31 @@ fn plan(flags: Flags, config: Config) -> Result<Plan> {
         network,
         infrastructure_failure_file: flags.infrastructure_failure_file,
         made_directories,
+        step: flags.step,
         argv: flags.argv,
         ..Plan::probe(config)
     };
     match flags.user.to_str() {
         Some("" | "build") => {}
-        Some("root") => {
-            (plan.uid, plan.gid) = (0, 0);
-            (plan.name, plan.home) = ("root".to_owned(), PathBuf::from("/root"));
-        }
-        Some(ids) => {
-            let (uid, gid) = ids.split_once(':').unwrap_or((ids, ids));
-            (plan.uid, plan.gid) = (id(uid)?, id(gid)?);
-        }
-        None => return Err(usage("--user must be build, root or UID[:GID]")),
+        Some("root") => plan.become_root(),
+        text => set_ids(&mut plan, text.unwrap_or_default())?,
     }
     Ok(plan)
+}
+
+/// Takes numbers as they are; names are looked up when there is a root.
+fn set_ids(plan: &mut Plan, text: &str) -> Result<()> {
+    let (uid, gid) = text.split_once(':').unwrap_or((text, text));
+    if let (Some(uid), Some(gid)) = (id(uid), id(gid)) {
+        (plan.uid, plan.gid) = (uid, gid);
+        return Ok(());
+    }
+    let rule = "--user must be build, root or USER[:GROUP], each a name or a number";
+    plan.names = Names::parse(text);
+    match plan.names {
+        Some(_) => Ok(()),
+        None => Err(usage(format!("{rule}: current value is {text:?}"))),
+    }
 }
 
 /// Where the image is: named by `--image`, and in the input root where there is `--inline`.
@@ -232,7 +268,8 @@ fn digest_of(reference: &str) -> Option<&str> {
     (hex.len() == 64 && hex.bytes().all(is_hex)).then_some(hex)
 }
 
-fn relative(value: &OsStr, flag: &str) -> Result<PathBuf> {
+/// A path without "." and "..", from wherever the flag says.
+pub fn relative(value: &OsStr, flag: &str) -> Result<PathBuf> {
     let path = Path::new(value);
     if path.components().all(|c| matches!(c, Component::Normal(_))) {
         return Ok(path.components().collect());
@@ -263,12 +300,6 @@ fn beneath(working_directory: &Path, value: &OsStr) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn id(text: &str) -> Result<u32> {
-    let refuse =
-        || usage(format!("--user must be build, root or UID[:GID]: current value is {text:?}"));
-    text.parse().ok().filter(|&id| id != u32::MAX).ok_or_else(refuse)
-}
-
 fn parse_lock(arguments: &[OsString]) -> Result<Command> {
     let (mut exclusive, mut nonblocking, mut fd) = (None, false, None);
     for argument in arguments {
@@ -297,6 +328,7 @@ fn descriptor(argument: &OsStr) -> Result<i32> {
     number.filter(|&fd| fd >= 0).ok_or_else(|| usage(format!("not a descriptor: {argument:?}")))
 }
 
-fn usage(reason: impl Into<String>) -> Error {
+/// A command line that the router would not have made.
+pub fn usage(reason: impl Into<String>) -> Error {
     Error::Usage(reason.into())
 }

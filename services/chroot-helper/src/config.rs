@@ -65,6 +65,7 @@ pub struct Config {
     pub sub_uids: Option<IdRange>,
     pub sub_gids: Option<IdRange>,
     pub hide: Vec<PathBuf>,
+    pub secrets: Option<PathBuf>,
     pub max_processes: u64,
     pub nested_user_namespaces: bool,
     pub all_system_calls: bool,
@@ -95,6 +96,7 @@ impl Default for Config {
             sub_uids: None,
             sub_gids: None,
             hide: Vec::new(),
+            secrets: None,
             // Far above what a build needs, far below what stops a machine.
             max_processes: 16384,
             nested_user_namespaces: false,
@@ -122,6 +124,7 @@ pub fn read(path: Option<&Path>, optional: bool) -> Result<Config> {
     let paths = [
         ("store", config.store.as_ref()),
         ("socket", config.socket.as_ref()),
+        ("secrets", config.secrets.as_ref()),
         ("build_directory", Some(&config.build_directory)),
         ("build_user.home", Some(&config.build_user.home)),
     ];

@@ -3,15 +3,23 @@
 
 mod action;
 mod check;
+mod collect;
 mod command_line;
 mod config;
 mod error;
 mod filter;
 mod lease;
+mod mask;
 mod mount;
+mod output;
+mod passwd;
+mod place;
 mod process;
+mod remove;
 mod sandbox;
+mod secrets;
 mod skeleton;
+mod step;
 #[allow(unsafe_code)]
 mod sys;
 mod upper;
@@ -34,8 +42,17 @@ berth-exec [--config=FILE] (--image=REFERENCE [--inline=NAME] | --sandbox) [OPTI
   --sandbox                 run in the machine's own root, read-only and with the store hidden
   --working-directory=PATH  what to strip from the current directory to get the input root
   --network=host|none       the machine's network, or a loopback only
-  --user=build|root|UID[:GID]
+  --user=build|root|USER[:GROUP]
+                            numbers, or names of the root's /etc/passwd and /etc/group
   --make-directory=PATH     made before the program starts, relative to the current directory; may be repeated
+  --stdin=INPUT             a file of the input root is the standard input
+  --place=INPUT:PATH        an input is seen, read-only, at this path of the root too; may be repeated
+  --collect=PATH:OUTPUT     copied to the output path at the end, whatever the status; before the start an
+                            empty file, or with a / at the end an empty directory, is there; may be repeated
+  --workdir=PATH            the current directory, made where it is missing
+  --secret=VARIABLE:NAME    a variable with a secret of the operator's folder, which is masked in what the
+                            action prints; may be repeated
+                            INPUT and OUTPUT are relative to the input root
   --infrastructure-failure-file=PATH
                             touched, relative to the current directory, when the machine is at fault
 berth-exec --check [--config=FILE] [--json]     what this machine permits, and what to change
@@ -79,7 +96,7 @@ fn perform(command: Command) -> Result<u8> {
 }
 
 /// Runs the action, and leaves the side signals of a fault where the operator asked for them.
-fn run(plan: Plan) -> Result<u8> {
+fn run(mut plan: Plan) -> Result<u8> {
     // What a runner leaks must reach neither the action nor a file that this process opens.
     let fault_fd = plan.config.fault_fd.filter(|&fd| fd > 2);
     match fault_fd {
@@ -95,7 +112,7 @@ fn run(plan: Plan) -> Result<u8> {
         rustix::io::fcntl_setfd(fault, flags).during("fcntl", "fault_fd")?;
     }
     let here = rustix::fs::open(".", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    let outcome = sandbox::run(&plan);
+    let outcome = sandbox::run(&mut plan);
     if let Err(error) = &outcome
         && error.status() == 125
     {

@@ -186,10 +186,14 @@ pub fn mount_sys(root: &OwnedFd) -> Result<()> {
 
 /// Binds the input root where the action finds it: at the path that it has outside, or in its image.
 pub fn bind_input_root(mount: OwnedFd, inside: &Path, root: &OwnedFd) -> Result<()> {
+    attach_to(&mount, &open_inside(root, inside)?, inside)
+}
+
+/// Opens the input root, or the directory that it is bound on, by its path in the action's root.
+pub fn open_inside(root: &OwnedFd, inside: &Path) -> Result<OwnedFd> {
     let path = relative(inside);
     let resolve = WITHIN | ResolveFlags::NO_SYMLINKS;
-    let target = openat2(root, &path, DIRECTORY, Mode::empty(), resolve).during("open", &path)?;
-    attach_to(&mount, &target, &path)
+    openat2(root, &path, DIRECTORY, Mode::empty(), resolve).during("open", &path)
 }
 
 /// The helper's descriptor belongs to the mount namespace outside, and what this one binds must be

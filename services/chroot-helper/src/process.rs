@@ -26,6 +26,7 @@ use crate::command_line::Plan;
 use crate::config::{Config, IdRange, Proc};
 use crate::error::{During, Error, Result};
 use crate::mount::NO_SETUID;
+use crate::output::Output;
 use crate::sandbox::{InputRoot, write_file};
 use crate::sys::{self, Holder, Signals};
 
@@ -58,6 +59,11 @@ impl Identity {
         }
     }
 
+    /// The sandbox's user outside, where that is another than the helper's.
+    pub fn owner(self) -> Option<(Uid, Gid)> {
+        self.is_mapped().then(|| (Uid::from_raw(self.uid), Gid::from_raw(self.gid)))
+    }
+
     /// Whether the sandbox's user differs from the one that outputs must belong to.
     pub fn is_mapped(self) -> bool {
         self.privileged && self.uid != 0
@@ -78,13 +84,15 @@ impl Identity {
 }
 
 /// The helper's part: what only it may do for the sandbox, then waiting for the sandbox's end.
-/// `used` tells the fetcher that the root is used, and returns the connection.
+/// `used` tells the fetcher that the root is used, and returns the connection. `output` is what the
+/// action prints, where that goes through the helper.
 pub fn supervise(
     plan: &Plan,
     identity: Identity,
     input_root: &InputRoot,
     mut signals: Signals,
     (socket, init): (OwnedFd, Pid),
+    mut output: Option<Output>,
     used: impl FnOnce() -> Option<OwnedFd>,
 ) -> Result<u8> {
     let prepared = prepare(plan, identity, input_root, &socket, init);
@@ -97,20 +105,9 @@ pub fn supervise(
     }
     let mut used = used();
     let status = loop {
-        if let Some(connection) = &used {
-            let mut ready = [
-                PollFd::new(signals.descriptor(), PollFlags::IN),
-                PollFd::new(connection, PollFlags::IN),
-            ];
-            let _ = poll(&mut ready, None);
-            let (signalled, greeted) = (ready[0].revents(), ready[1].revents());
-            if !greeted.is_empty() {
-                // The fetcher has the line; held longer, the connection would count against its limit.
-                used = None;
-            }
-            if signalled.is_empty() {
-                continue;
-            }
+        let others = used.is_some() || output.is_some();
+        if others && !is_signalled(&signals, &mut used, &mut output) {
+            continue;
         }
         let received = signals.next().during("read", "signals")?;
         if FORWARDED.contains(&received.signal) {
@@ -124,7 +121,30 @@ pub fn supervise(
         // An action that killed its init has made its processes ours.
         bury_children();
     }
-    fault(&socket).map_or_else(|| Ok(exit_status(status)), Err)
+    let printed = output.map_or(Ok(()), Output::finish);
+    fault(&socket).map_or_else(|| printed.map(|()| exit_status(status)), Err)
+}
+
+/// Waits for anything to happen, and sees to everything but the signals.
+fn is_signalled(
+    signals: &Signals,
+    used: &mut Option<OwnedFd>,
+    output: &mut Option<Output>,
+) -> bool {
+    let mut ready = vec![PollFd::new(signals.descriptor(), PollFlags::IN)];
+    ready.extend(used.iter().map(|connection| PollFd::new(connection, PollFlags::IN)));
+    ready.extend(output.iter().flat_map(Output::sources));
+    let _ = poll(&mut ready, None);
+    let is_ready = |at: usize| ready.get(at).is_some_and(|fd| !fd.revents().is_empty());
+    let (signalled, greeted) = (is_ready(0), used.is_some() && is_ready(1));
+    if greeted {
+        // The fetcher has the line; held longer, the connection would count against its limit.
+        *used = None;
+    }
+    if let Some(output) = output {
+        output.pump();
+    }
+    signalled
 }
 
 /// What went wrong inside, if anything did.
@@ -303,8 +323,8 @@ pub fn receive_mounts(socket: &OwnedFd) -> Result<Mapped> {
 }
 
 /// Waits as process 1 must: forwards signals, reaps everything, ends with the action.
-/// `helper` is the helper's pid as seen here, 0 across PID namespaces.
-pub fn reap(mut signals: Signals, action: Pid, helper: u32, proc: Proc) -> Result<u8> {
+/// `helper` is the helper's pid as seen here, 0 across PID namespaces. `None`: that is gone.
+pub fn reap(mut signals: Signals, action: Pid, helper: u32, proc: Proc) -> Result<Option<u8>> {
     let status = 'waiting: loop {
         let received = signals.next().during("read", "signals")?;
         if received.signal == libc::SIGCHLD {
@@ -337,7 +357,7 @@ pub fn reap(mut signals: Signals, action: Pid, helper: u32, proc: Proc) -> Resul
         }
         Proc::Container => bury_children(),
     }
-    Ok(status.map_or(125, exit_status))
+    Ok(status.map(exit_status))
 }
 
 /// Kills what this process has for children, and what they leave to it, until there are none.

@@ -16,12 +16,17 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{fchdir, getppid, pivot_root, set_child_subreaper, umask};
 
 use crate::action::{self, Hold};
+use crate::collect;
 use crate::command_line::{Plan, Source};
 use crate::config::Proc;
 use crate::error::{During, Error, Result};
 use crate::lease::{self, Lease};
 use crate::mount::{self, attach, clone_tree};
+use crate::output::Output;
+use crate::passwd;
+use crate::place;
 use crate::process::{self, Identity};
+use crate::secrets;
 use crate::skeleton::{self, Disk};
 use crate::sys::{self, Beside, Signals};
 use crate::upper::{self, make_within};
@@ -47,16 +52,25 @@ pub struct InputRoot {
 }
 
 /// Runs the action and returns the status to exit with.
-pub fn run(plan: &Plan) -> Result<u8> {
+pub fn run(plan: &mut Plan) -> Result<u8> {
     let identity = Identity::of(&plan.config);
+    // As the operator's user, and before anything of the action's is there.
+    plan.secrets = secrets::read(&plan.step, plan.config.secrets.as_deref())?;
     // Opened before anything is mounted, so that a build directory beneath /tmp stays reachable.
     let input_root = open_input_root(plan)?;
     let lease = take_lease(plan)?;
+    let image = lease.as_ref().map(|lease| &lease.root).or(input_root.image.as_ref());
+    name_user(plan, image)?;
+    let plan = &*plan;
     // The current directory is the one thing that a new mount namespace translates for us: the image
     // root is reached there without its path being walked again by anyone.
-    if let Some(image) = lease.as_ref().map(|lease| &lease.root).or(input_root.image.as_ref()) {
+    if let Some(image) = image {
         fchdir(image).during("fchdir", "rootfs")?;
     }
+    let mut output = match plan.secrets.is_empty() {
+        true => None,
+        false => Some(Output::through_pipes(&plan.secrets, identity.owner())?),
+    };
     // Blocked from here on, so that none is lost between the fork and the waiting.
     let signals = Signals::block().during("signalfd", "")?;
     let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
@@ -72,13 +86,32 @@ pub fn run(plan: &Plan) -> Result<u8> {
     let Some(init) = sys::clone(namespaces).during("clone3", "namespaces")? else {
         // The helper's death must be seen as the end of this socket.
         drop(outside);
-        let status = make(plan, identity, &input_root, signals, &inside)
+        let status = output
+            .map_or(Ok(()), Output::enter)
+            .and_then(|()| make(plan, identity, &input_root, signals, &inside))
             .unwrap_or_else(|error| process::report(&inside, &error));
         sys::exit_at_once(status)
     };
     drop(inside);
+    if let Some(output) = &mut output {
+        output.leave();
+    }
     let used = || lease.as_ref().and_then(|lease| tell_used(plan, lease));
-    process::supervise(plan, identity, &input_root, signals, (outside, init), used)
+    process::supervise(plan, identity, &input_root, signals, (outside, init), output, used)
+}
+
+/// Looks the action's user up, where it was given by name.
+fn name_user(plan: &mut Plan, image: Option<&OwnedFd>) -> Result<()> {
+    if plan.names.is_none() {
+        return Ok(());
+    }
+    match image {
+        Some(image) => passwd::resolve(plan, image),
+        None => {
+            let machine = open("/", DIRECTORY, Mode::empty()).during("open", "/")?;
+            passwd::resolve(plan, &machine)
+        }
+    }
 }
 
 fn open_input_root(plan: &Plan) -> Result<InputRoot> {
@@ -203,7 +236,7 @@ fn make(
     let mapped_image = mapped.as_mut().and_then(|mounts| mounts.image.take());
     let root = make_root(plan, &base, [mapped_image, Some(source)], input_root)?;
     // Where a link of the image stands in its way.
-    make_within(&root, &plan.home)?;
+    plan.made_home().map_or(Ok(()), |home| make_within(&root, home))?;
     mount::mount_proc(plan, &proc, &root)?;
     mount::mount_dev(&base, &root, devices)?;
     mount::mount_sys(&root)?;
@@ -214,6 +247,12 @@ fn make(
         (None, None) => process::receive_mounts(socket)?.input_root,
     };
     mount::bind_input_root(mount, &input_root.inside, &root)?;
+    place::bind(&plan.step.places, &root, &input_root.inside)?;
+    // Whatever the action does to the way there.
+    let outputs = match plan.step.collects.is_empty() {
+        true => None,
+        false => Some(mount::open_inside(&root, &input_root.inside)?),
+    };
 
     // Stacks the new root on the old one and takes the old one away: nothing outside has a name now.
     fchdir(&root).during("fchdir", "root")?;
@@ -225,10 +264,22 @@ fn make(
     drop((root, base));
     let status = process::reap(signals, action.pid, helper, plan.config.proc)?;
     action.ended();
+    if let (Some(outputs), Some(_)) = (outputs, status) {
+        collect_outputs(plan, socket, &outputs)?;
+    }
     if let Some(disk) = disk {
         disk.remove();
     }
-    Ok(status)
+    Ok(status.unwrap_or(125))
+}
+
+/// Copies what the step keeps, with no right that the action lacked. It ends at once with the helper:
+/// outputs are taken right after that is killed.
+fn collect_outputs(plan: &Plan, socket: &OwnedFd, outputs: &OwnedFd) -> Result<()> {
+    sys::die_with_parent(libc::SIGKILL).during("prctl", "pdeathsig")?;
+    process::end_with_helper(socket);
+    let root = open("/", DIRECTORY, Mode::empty()).during("open", "/")?;
+    action::with_rights_of_action(plan, || collect::collect(&plan.step.collects, &root, outputs))
 }
 
 /// The root: an overlay over the first of the sources that can be the lower of one. Some kernels and

@@ -2,14 +2,13 @@
 //! and whose directories belong to others, and where a kernel refuses overlays to user namespaces.
 //! And the directory on disk that takes the place of memory.
 
-use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, chmodat, fstat, mkdirat, mknodat, open, openat,
-    openat2, readlinkat, renameat, statat, symlinkat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, mkdirat, mknodat, open, openat, openat2,
+    readlinkat, statat, symlinkat,
 };
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
@@ -17,6 +16,7 @@ use rustix::mount::{UnmountFlags, unmount};
 use crate::command_line::{Plan, Source};
 use crate::error::{During, Result};
 use crate::mount::{NO_SETUID, READ_ONLY, attach, attach_to, clone_tree};
+use crate::remove::remove;
 use crate::sandbox::{DIRECTORY, InputRoot, WITHIN};
 use crate::sys;
 use crate::upper::{make_within, relative};
@@ -35,7 +35,7 @@ pub fn build(
     let machine = plan.source == Source::Machine;
     let root = clone_tree(base.as_fd(), "root", NO_SETUID)?;
     attach(root.as_fd(), base.as_fd(), "root")?;
-    let mut needed = vec![relative(&plan.home)];
+    let mut needed: Vec<PathBuf> = plan.made_home().map(relative).into_iter().collect();
     let mut skipped: Vec<PathBuf> = ["proc", "sys", "dev", "tmp"].map(PathBuf::from).into();
     // `/run` holds the machine's sockets.
     if machine {
@@ -125,11 +125,11 @@ fn restore_resolv_conf(root: &OwnedFd) -> Result<()> {
 }
 
 /// Covers what an action without an image must not see: the images of others, the fetcher's socket,
-/// other actions, and what the operator lists.
+/// other actions, secrets, and what the operator lists.
 fn hide(plan: &Plan, base: &OwnedFd, root: &OwnedFd, input_root: &InputRoot) -> Result<()> {
     let config = &plan.config;
     let socket = config.socket.as_deref().and_then(Path::parent);
-    let listed = config.hide.iter().map(PathBuf::as_path);
+    let listed = config.hide.iter().chain(&config.secrets).map(PathBuf::as_path);
     let hidden = config.store.as_deref().into_iter().chain(socket).chain(listed);
     for (number, path) in hidden.chain([&*input_root.build]).enumerate() {
         let path = relative(path);
@@ -207,73 +207,4 @@ impl Disk {
         // Nothing can be done about what stays but to leave it to the operator, who owns the disk.
         let _ = remove(&self.parent, Path::new(&self.name));
     }
-}
-
-/// Removes a tree that an action filled: through no link, and however deep it is. Directories within
-/// directories are moved up to the top before they are looked into, so that neither the stack nor the
-/// open descriptors grow with the depth.
-fn remove(parent: &OwnedFd, name: &Path) -> std::result::Result<(), Errno> {
-    let top = enter(parent, name)?;
-    let mut moved = 0_u64;
-    loop {
-        let names = names_in(&top)?;
-        if names.is_empty() {
-            return unlinkat(parent, name, AtFlags::REMOVEDIR);
-        }
-        for name in names {
-            if unlink(&top, &name)? {
-                continue;
-            }
-            let directory = enter(&top, name.as_c_str())?;
-            for inner in names_in(&directory)? {
-                if !unlink(&directory, &inner)? {
-                    move_up(&directory, &inner, &top, &mut moved)?;
-                }
-            }
-            unlinkat(&top, &name, AtFlags::REMOVEDIR)?;
-        }
-    }
-}
-
-/// Whether there is nothing left of it: it was no directory.
-fn unlink(directory: &OwnedFd, name: &CStr) -> std::result::Result<bool, Errno> {
-    match unlinkat(directory, name, AtFlags::empty()) {
-        Err(Errno::ISDIR | Errno::PERM) => Ok(false),
-        other => other.map(|()| true),
-    }
-}
-
-/// Gives a directory a name at the top. To move one takes the right to write to it.
-fn move_up(
-    from: &OwnedFd,
-    name: &CStr,
-    top: &OwnedFd,
-    moved: &mut u64,
-) -> std::result::Result<(), Errno> {
-    let _ = chmodat(from, name, Mode::RWXU, AtFlags::empty());
-    loop {
-        *moved += 1;
-        match renameat(from, name, top, format!("moved-{moved}")) {
-            // The action has used the name itself.
-            Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
-            other => return other,
-        }
-    }
-}
-
-/// Opens a directory for reading, whatever mode the action gave it. Where that cannot be changed, the
-/// next call says so.
-fn enter<P: rustix::path::Arg + Copy>(
-    parent: &OwnedFd,
-    name: P,
-) -> std::result::Result<OwnedFd, Errno> {
-    let _ = chmodat(parent, name, Mode::RWXU, AtFlags::empty());
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(parent, name, flags, Mode::empty())
-}
-
-fn names_in(directory: &OwnedFd) -> std::result::Result<Vec<CString>, Errno> {
-    let names = Dir::read_from(directory)?.map(|entry| Ok(entry?.file_name().to_owned()));
-    let is_entry = |name: &CString| !matches!(name.to_bytes(), b"." | b"..");
-    names.filter(|name| name.as_ref().map_or(true, is_entry)).collect()
 }

@@ -6,16 +6,16 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, openat2, statat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2, statat,
+};
 use rustix::io::Errno;
 
 use crate::command_line::Plan;
 use crate::config::Network;
 use crate::error::{During, Error, Result};
+use crate::passwd::ACCOUNTS_LIMIT;
 use crate::sandbox::{DIRECTORY, HOSTNAME, WITHIN};
-
-/// An image's passwd or group file beyond this is not read.
-const ACCOUNTS_LIMIT: u64 = 1 << 20;
 
 /// What the sandbox provides over the image, written before the image can have a say: a link in the
 /// image in place of one of these is hidden by the overlay, or refused, but never followed.
@@ -33,7 +33,7 @@ pub fn fill(plan: &Plan, base: &OwnedFd, image: &OwnedFd, input_root: &Path) -> 
     make_path(base, image, Path::new("/etc"))?;
     make_path(base, image, input_root)?;
     // An image may well have /home as a link; it is made later, then.
-    let _ = make_path(base, image, &plan.home);
+    let _ = plan.made_home().map(|home| make_path(base, image, home));
 
     let host = plan.network == Network::Host;
     let mut hosts = if host { read_machine("/etc/hosts")? } else { Vec::new() };
@@ -87,19 +87,20 @@ fn make_path(base: &OwnedFd, image: &OwnedFd, path: &Path) -> Result<()> {
 
 /// Provides a directory in the finished root, through links of the image but never out of it.
 pub fn make_within(root: &OwnedFd, path: &Path) -> Result<()> {
-    make_directories(root, &relative(path), Mode::from_raw_mode(0o755))
+    make_directories(root, &relative(path), Mode::from_raw_mode(0o755), WITHIN)
         .map_err(|(prefix, _)| layout(&prefix, "is not a directory"))
 }
 
-/// Makes what is missing of a relative path, through links within `root` but never out of it. Tells
-/// the component that cannot be had, and why.
+/// Makes what is missing of a relative path, resolved as `how` says: through links within `root` but
+/// never out of it, or through none. Tells the component that cannot be had, and why.
 pub fn make_directories(
     root: &OwnedFd,
     path: &Path,
     mode: Mode,
+    how: ResolveFlags,
 ) -> std::result::Result<(), (PathBuf, Errno)> {
     // The usual case: it is there.
-    if openat2(root, path, DIRECTORY, Mode::empty(), WITHIN).is_ok() {
+    if openat2(root, path, DIRECTORY, Mode::empty(), how).is_ok() {
         return Ok(());
     }
     let mut prefix = PathBuf::new();
@@ -107,7 +108,7 @@ pub fn make_directories(
     let mut parent = here.map_err(|error| (prefix.clone(), error))?;
     for component in path.components() {
         prefix.push(component);
-        let find = || openat2(root, &prefix, DIRECTORY, Mode::empty(), WITHIN);
+        let find = || openat2(root, &prefix, DIRECTORY, Mode::empty(), how);
         parent = match find() {
             // What a link leads to may be missing as well, and is not made: then there is a name already.
             Err(Errno::NOENT) => {
@@ -161,9 +162,18 @@ fn add_account(base: &OwnedFd, image: &OwnedFd, file: &str, id: u32, line: &[u8]
     create(base, file, &text)
 }
 
+/// Makes a file that nobody has made yet.
+pub fn create_file(
+    directory: &OwnedFd,
+    name: &Path,
+    mode: u32,
+) -> std::result::Result<OwnedFd, Errno> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    openat(directory, name, flags, Mode::from_raw_mode(mode))
+}
+
 fn create(base: &OwnedFd, name: &str, content: &[u8]) -> Result<()> {
     let path = Path::new("u/etc").join(name);
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = openat(base, &path, flags, Mode::from_raw_mode(0o644)).during("create", name)?;
+    let file = create_file(base, &path, 0o644).during("create", name)?;
     rustix::io::write(&file, content).during("write", name).map(drop)
 }

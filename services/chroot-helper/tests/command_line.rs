@@ -23,7 +23,7 @@ fn a_wrong_configuration_is_refused_with_its_line() {
             "store = \"/s\"\n\nstroe = \"/s\"\n",
             "line 3: unknown field `stroe`, expected one of `store`, `socket`, `build_directory`, `sandbox_uid`, \
              `sandbox_gid`, `build_user`, `network`, `upper`, `upper_size`, `proc`, `acquire_timeout_seconds`, \
-             `fault_fd`, `sub_uids`, `sub_gids`, `hide`, `max_processes`, `nested_user_namespaces`, \
+             `fault_fd`, `sub_uids`, `sub_gids`, `hide`, `secrets`, `max_processes`, `nested_user_namespaces`, \
              `all_system_calls`",
         ),
         (
@@ -79,11 +79,11 @@ fn a_wrong_command_line_is_refused() {
         (vec![&image, "--config=relative", "--", "true"], "--config must be an absolute path".to_owned()),
         (
             vec![&image, "--user=-1", "--", "true"],
-            "--user must be build, root or UID[:GID]: current value is \"-1\"".to_owned(),
+            "--user must be build, root or USER[:GROUP], each a name or a number: current value is \"-1\"".to_owned(),
         ),
         (
             vec![&image, "--user=4294967295", "--", "true"],
-            "--user must be build, root or UID[:GID]: current value is \"4294967295\"".to_owned(),
+            "--user must be build, root or USER[:GROUP], each a name or a number: current value is \"4294967295\"".to_owned(),
         ),
         (
             vec![&image, "--working-directory=a/../..", "--", "true"],
