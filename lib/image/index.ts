@@ -40,3 +40,4 @@ export {
 } from "./platform.js";
 export { parseRegistryHost } from "./registry-host.js";
 export { RegistryReference } from "./registry-reference.js";
+export { compileWildcards } from "./wildcards.js";

@@ -203,6 +203,8 @@ describe("route() and the image's User", () => {
     ["root", "--user=root"],
     ["1000", "--user=1000"],
     ["1000:100", "--user=1000:100"],
+    ["postgres", "--user=postgres"],
+    ["postgres:0", "--user=postgres:0"],
   ])("route() makes a flag of %j where policy says so", async (User, flag) => {
     const scenario = setupRouteScenario({
       helper: { ...testRouteSettings.helper, imageUser: "use" },
@@ -218,18 +220,18 @@ describe("route() and the image's User", () => {
     expect(flags.find((word) => word.startsWith("--user"))).toBe(flag);
   });
 
-  test("route() refuses a name, which only the image could explain", async () => {
+  test("route() refuses what is no user at all", async () => {
     const scenario = setupRouteScenario({
       helper: { ...testRouteSettings.helper, imageUser: "use" },
     });
-    const image = buildTestImage({ config: { config: { User: "postgres" } } });
+    const image = buildTestImage({ config: { config: { User: "a:b:c" } } });
     scenario.source.add(testImageName, image);
     const reference = `${testImageName}@${image.digest}`;
     const asked = { "container-image": reference };
     const action = await scenario.store({ arguments: ["a"] }, asked);
     await expect(scenario.route(action)).rejects.toMatchObject({
       code: Code.InvalidArgument,
-      message: `User of image "${reference}" must be "root" or numbers: current value is "postgres", set platform property "dockerUser" to "uid[:gid]"`,
+      message: `User of image "${reference}" must be "user[:group]", each a name or a number: current value is "a:b:c", set platform property "dockerUser"`,
     });
     const own = await scenario.store(
       { arguments: ["a"] },

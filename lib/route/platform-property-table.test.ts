@@ -51,6 +51,12 @@ describe("route() and the property table", () => {
     [{ dockerUser: "root" }, ["--network=host", "--user=root"]],
     [{ dockerUser: "" }, ["--network=host"]],
     [{ dockerUser: "007:08" }, ["--network=host", "--user=7:8"]],
+    [{ dockerUser: "postgres" }, ["--network=host", "--user=postgres"]],
+    [{ "berth-user": "www-data:00" }, ["--network=host", "--user=www-data:0"]],
+    [
+      { "berth-user": "root", dockerUser: "0" },
+      ["--network=host", "--user=root"],
+    ],
     [
       { dockerUser: "0", dockerRunAsRoot: "true" },
       ["--network=host", "--user=root"],
@@ -122,12 +128,20 @@ describe("route() and the property table", () => {
       'Platform properties "dockerRunAsRoot" and "dockerUser" must not contradict each other: current values are "true" and "1000"',
     ],
     [
-      { dockerUser: "postgres" },
-      'Platform property "dockerUser" must be "root" or numbers "uid[:gid]": current value is "postgres"',
+      { dockerUser: "post gres" },
+      'Platform property "dockerUser" must be "user[:group]", each a name or a number: current value is "post gres"',
+    ],
+    [
+      { "berth-user": "a:b:c" },
+      'Platform property "berth-user" must be "user[:group]", each a name or a number: current value is "a:b:c"',
+    ],
+    [
+      { dockerUser: "-1" },
+      'Platform property "dockerUser" must be "user[:group]", each a name or a number: current value is "-1"',
     ],
     [
       { dockerUser: "4294967295" },
-      'Platform property "dockerUser" must be "root" or numbers "uid[:gid]": current value is "4294967295"',
+      'Platform property "dockerUser" must be "user[:group]", each a name or a number: current value is "4294967295"',
     ],
     [
       { dockerPrivileged: "true" },

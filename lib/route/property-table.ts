@@ -4,7 +4,15 @@ import {
   readSwitch,
   tryParseUser,
 } from "./property-value.js";
+import {
+  readCollect,
+  readPlace,
+  readSecret,
+  readStdin,
+  readWorkdir,
+} from "./read-step-wish.js";
 import type { Network } from "./routed-action.js";
+import type { StepWish } from "./step-wish.js";
 
 /** What the router does with a platform property of this name. */
 export type PropertyRule =
@@ -22,6 +30,8 @@ export type PropertyRule =
       readonly kind: "user";
       read(name: string, value: string): string | undefined;
     }
+  /** Taken off, and asks for what the step of a job needs. */
+  | { readonly kind: "step"; read(name: string, value: string): StepWish }
   /** Taken off where the value is harmless, else the action is refused. */
   | {
       readonly kind: "refuse";
@@ -39,6 +49,15 @@ function refuse(
 }
 
 const switchedOff = (name: string, value: string) => !readSwitch(name, value);
+
+function readUser(name: string, value: string): string | undefined {
+  if (value === "") return undefined;
+  const user = tryParseUser(value);
+  if (user !== undefined) return user;
+  const rule = 'be "user[:group]", each a name or a number';
+  throw invalidProperty(name, value, rule);
+}
+
 const empty = (_name: string, value: string) => value === "";
 
 /** Isolation that the sandbox gives; a virtual machine would be more. */
@@ -73,15 +92,15 @@ const dictionary: Readonly<Record<string, PropertyRule>> = {
     kind: "user",
     read: (name, value) => (readSwitch(name, value) ? "root" : undefined),
   },
-  dockerUser: {
-    kind: "user",
-    read: (name, value) => {
-      if (value === "") return undefined;
-      const user = tryParseUser(value);
-      if (user !== undefined) return user;
-      throw invalidProperty(name, value, 'be "root" or numbers "uid[:gid]"');
-    },
-  },
+  dockerUser: { kind: "user", read: readUser },
+  "berth-user": { kind: "user", read: readUser },
+
+  // Steps of jobs.
+  "berth-workdir": { kind: "step", read: readWorkdir },
+  "berth-stdin": { kind: "step", read: readStdin },
+  "berth-place": { kind: "step", read: readPlace },
+  "berth-collect": { kind: "step", read: readCollect },
+  "berth-secret": { kind: "step", read: readSecret },
 
   // More rights than any action gets.
   dockerPrivileged: refuse(

@@ -38,16 +38,23 @@ export function readNetwork(name: string, value: string): Network {
 const maximumId = 2 ** 32 - 2;
 
 /**
- * A user as the helper's flag says it, "root" or "uid[:gid]", or undefined if
- * the text is neither: names stand in the image, which the router never reads.
+ * A user as the helper's flag says it, "root" or "user[:group]" of numbers and
+ * names, or undefined if the text is neither. What a name stands for is in the
+ * image, which the helper reads and the router does not.
  */
 export function tryParseUser(text: string): string | undefined {
   if (text === "root" || text === "0") return "root";
-  const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text);
-  if (match === null) return undefined;
-  const ids = match.slice(1).filter((id) => id !== undefined);
-  if (ids.some((id) => Number(id) > maximumId)) return undefined;
-  return ids.map(Number).join(":");
+  const parts = text.split(":").map(tryParseId);
+  return parts.length > 2 || parts.includes(undefined)
+    ? undefined
+    : parts.join(":");
+}
+
+function tryParseId(text: string): string | undefined {
+  if (/^\d+$/.test(text)) {
+    return Number(text) > maximumId ? undefined : `${Number(text)}`;
+  }
+  return /^(?!-)[^\s\p{Cc}:/]{1,255}$/u.test(text) ? text : undefined;
 }
 
 /** The error of a value that its property cannot have. */

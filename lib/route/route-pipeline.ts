@@ -8,6 +8,7 @@ import { Code, StatusError } from "../status/index.js";
 import type { EncodedBlob } from "./blob-writer.js";
 import type { CommandReader } from "./command-reader.js";
 import type { Operation } from "./operation.js";
+import { addCollectedOutputs } from "./operations/add-collected-outputs.js";
 import { applyPropertyTable } from "./operations/apply-property-table.js";
 import { checkImagePolicy } from "./operations/check-image-policy.js";
 import { decidePlaceWithoutImage } from "./operations/decide-place-without-image.js";
@@ -21,6 +22,7 @@ import {
 import { normalisePaths } from "./operations/normalise-paths.js";
 import { promoteCommandPlatform } from "./operations/promote-command-platform.js";
 import { readContainerImage } from "./operations/read-container-image.js";
+import { refuseStepProperties } from "./operations/refuse-step-properties.js";
 import { resolveImage } from "./operations/resolve-image.js";
 import { rewriteCommand } from "./operations/rewrite-command.js";
 import { wrapArguments } from "./operations/wrap-arguments.js";
@@ -29,6 +31,7 @@ import { createPropertyTable } from "./property-table.js";
 import type { RouteContext } from "./route-context.js";
 import { checkRouteSettings, type RouteSettings } from "./route-settings.js";
 import type { RoutedAction } from "./routed-action.js";
+import { createSecretPolicy } from "./secret-policy.js";
 
 /** What became of an action. */
 export interface Route {
@@ -68,15 +71,18 @@ export function createRoutePipeline(
 ): RoutePipeline {
   checkRouteSettings(settings);
   const [imageProperty = ""] = settings.imageProperties;
+  const table = createPropertyTable(settings.properties);
   const place: readonly Operation[] = [
     promoteCommandPlatform,
     readContainerImage(settings.imageProperties, settings.imageKinds),
     decidePlaceWithoutImage({ policy: settings.noImage, imageProperty }),
   ];
+  const pass = [refuseStepProperties({ table, imageProperty })];
   const rewrite: readonly Operation[] = [
     applyPropertyTable({
-      table: createPropertyTable(settings.properties),
+      table,
       networks: settings.networks,
+      checkSecret: createSecretPolicy(settings.secrets),
     }),
     checkImagePolicy(settings.checkImage),
     resolveImage({ ...settings, imageProperty, images: parts.images }),
@@ -84,6 +90,7 @@ export function createRoutePipeline(
     ...(settings.delivery.mode === "inline" ? [nestInputRoot] : []),
     loadCommand,
     normalisePaths,
+    rewriteCommand(addCollectedOutputs),
     rewriteCommand(mergeImageEnvironment),
     rewriteCommand(wrapArguments(settings.helper)),
     rewriteCommand(nestWorkingDirectory),
@@ -92,10 +99,8 @@ export function createRoutePipeline(
     route: async (request, context) => {
       let routed = open(request, parts.commands);
       routed = await run(place, routed, context);
-      if (routed.place.kind !== "worker") {
-        routed = await run(rewrite, routed, context);
-      }
-      return close(routed);
+      const isPassed = routed.place.kind === "worker";
+      return close(await run(isPassed ? pass : rewrite, routed, context));
     },
   };
 }
@@ -143,6 +148,7 @@ function open(
     inputRoot: undefined,
     network: undefined,
     user: undefined,
+    step: [],
   };
 }
 

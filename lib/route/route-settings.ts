@@ -23,6 +23,8 @@ export interface RouteSettings {
   readonly helper: HelperSettings;
   /** Networks that actions may ask for. */
   readonly networks: readonly Network[];
+  /** Patterns of the secrets that actions may name. */
+  readonly secrets: readonly string[];
   /** The operator's own words on single properties. */
   readonly properties: ReadonlyMap<string, PropertyOverride>;
 }

@@ -7,6 +7,7 @@ import type { InstanceName } from "../digest/index.js";
 import type { ImageReference } from "../image/index.js";
 import type { ActionImage } from "./action-image.js";
 import type { EncodedBlob } from "./blob-writer.js";
+import type { StepWish } from "./step-wish.js";
 
 /** Whether an action reaches the network, as the helper's flag says it. */
 export type Network = "host" | "none";
@@ -48,6 +49,8 @@ export interface RoutedAction {
   readonly inputRoot: EncodedBlob | undefined;
   /** What the action asked for; undefined where it said nothing. */
   readonly network: Network | undefined;
-  /** As the helper's flag: "root" or "uid[:gid]"; undefined: build user. */
+  /** As the helper's flag: "root" or "user[:group]"; undefined: build user. */
   readonly user: string | undefined;
+  /** What it asks for as the step of a job, in the order of its properties. */
+  readonly step: readonly StepWish[];
 }

@@ -70,6 +70,11 @@ const instance = z.strictObject({
   imageUser: z.enum(["ignore", "use"]).default("ignore"),
   /** Passes TEST_INFRASTRUCTURE_FAILURE_FILE to the helper. */
   infrastructureFailureFile: z.boolean().default(false),
+  /**
+   * Which secrets of the workers actions may name, such as "db-*": "*" stands
+   * for any characters.
+   */
+  secrets: z.array(z.string()).default([]),
   /** Own words on single platform properties. */
   properties: z
     .record(z.string(), z.enum(["pass", "drop", "refuse"]))

@@ -207,6 +207,7 @@ async function routeSettingsOf(
       infrastructureFailureFile: instance.infrastructureFailureFile,
     },
     networks: instance.networks,
+    secrets: instance.secrets,
     properties: new Map(Object.entries(instance.properties)),
   };
 }

@@ -5,6 +5,8 @@ import type { PropertyTable } from "../property-table.js";
 import { invalidProperty } from "../property-value.js";
 import { quote } from "../quote.js";
 import type { Network } from "../routed-action.js";
+import type { CheckSecret } from "../secret-policy.js";
+import type { StepWish } from "../step-wish.js";
 
 /** A property and what it asks for. */
 interface Wish<T> {
@@ -21,10 +23,12 @@ export function applyPropertyTable(options: {
   table: PropertyTable;
   /** Networks that actions may ask for. */
   networks: readonly Network[];
+  checkSecret: CheckSecret;
 }): Operation {
   return (routed) => {
     const networks: Wish<Network>[] = [];
     const users: Wish<string>[] = [];
+    const steps: Wish<StepWish>[] = [];
     const properties: Platform_Property[] = [];
     for (const property of routed.properties) {
       const { name, value } = property;
@@ -41,6 +45,9 @@ export function applyPropertyTable(options: {
         case "user":
           addWish(users, property, rule.read(name, value));
           break;
+        case "step":
+          addWish(steps, property, rule.read(name, value));
+          break;
         case "refuse":
           if (!rule.isHarmless(name, value)) throw refused(name, rule.reason);
       }
@@ -55,9 +62,20 @@ export function applyPropertyTable(options: {
         `ask for a network that instance name "${routed.instanceName}" offers (${options.networks.join(", ")})`,
       );
     }
+    for (const flag of ["workdir", "stdin"]) {
+      agreed(
+        steps.filter(({ value }) => value.flag === flag),
+        ({ value }) => value.value,
+      );
+    }
+    for (const { value } of steps) {
+      if (value.flag !== "secret") continue;
+      options.checkSecret(value.secret, routed.instanceName);
+    }
     return {
       ...routed,
       properties,
+      step: steps.map(({ value }) => value),
       network: network?.value,
       user: user?.value,
     };
@@ -91,10 +109,13 @@ function withoutOverruled(
 }
 
 /** The wish that all of them are; InvalidArgument if they contradict. */
-function agreed<T>(wishes: readonly Wish<T>[]): Wish<T> | undefined {
+function agreed<T>(
+  wishes: readonly Wish<T>[],
+  textOf: (wish: Wish<T>) => unknown = ({ value }) => value,
+): Wish<T> | undefined {
   const [first] = wishes;
   if (first === undefined) return undefined;
-  const other = wishes.find(({ value }) => value !== first.value);
+  const other = wishes.find((wish) => textOf(wish) !== textOf(first));
   if (other === undefined) return first;
   throw new StatusError(
     Code.InvalidArgument,

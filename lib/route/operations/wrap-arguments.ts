@@ -5,6 +5,7 @@ import { tryParseUser } from "../property-value.js";
 import { quote } from "../quote.js";
 import { normaliseRelativePath } from "../relative-path.js";
 import type { Network, RoutedAction } from "../routed-action.js";
+import { stepFlags } from "../step-wish.js";
 import { execRootName } from "./nest-input-root.js";
 
 /** What an operator says of the helper. */
@@ -71,6 +72,7 @@ function flagsOf(
   }
   if (network !== "worker") flags.push(`--network=${network}`);
   if (user !== undefined) flags.push(`--user=${user}`);
+  flags.push(...stepFlagsOf(routed));
   const failureFile = settings.infrastructureFailureFile
     ? infrastructureFailureFile(command)
     : undefined;
@@ -78,6 +80,16 @@ function flagsOf(
     flags.push(`--infrastructure-failure-file=${failureFile}`);
   }
   return flags;
+}
+
+/** Each once: of flags that may not be repeated there is one value. */
+function stepFlagsOf({ step }: RoutedAction): string[] {
+  const flags = stepFlags.flatMap((flag) =>
+    step
+      .filter((wish) => wish.flag === flag)
+      .map(({ value }) => `--${flag}=${value}`),
+  );
+  return [...new Set(flags)];
 }
 
 function placeFlags({ place, inputRoot }: RoutedAction): string[] {
@@ -107,7 +119,7 @@ function imageUser(
   if (user !== undefined) return user;
   throw new StatusError(
     Code.InvalidArgument,
-    `User of image "${nameOfImage(place.image)}" must be "root" or numbers: current value is ${quote(asked)}, set platform property "dockerUser" to "uid[:gid]"`,
+    `User of image "${nameOfImage(place.image)}" must be "user[:group]", each a name or a number: current value is ${quote(asked)}, set platform property "dockerUser"`,
   );
 }
 

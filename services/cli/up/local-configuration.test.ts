@@ -27,6 +27,15 @@ const installation = {
   rootFetcher: "/root-fetcher",
 };
 
+test("localConfiguration() lets jobs alone name secrets", () => {
+  const { router, helper } = localConfiguration(settings, installation);
+  expect(router).toMatchObject({
+    instances: [{ prefix: "" }, { prefix: "jobs", secrets: ["*"] }],
+  });
+  expect(router).not.toHaveProperty("instances.0.secrets");
+  expect(helper.split("\n")).toContain('secrets = "/state/secrets"');
+});
+
 test.each([
   [undefined, 'hide = ["/state"]'],
   [

@@ -48,6 +48,8 @@ export interface LocalPaths {
   readonly spool: string;
   /** Key of what the router writes down about images. */
   readonly recordKey: string;
+  /** Files of secrets that steps of jobs may name; only its owner may enter. */
+  readonly secrets: string;
 }
 
 /** Where things are beneath the state folder. */
@@ -63,6 +65,7 @@ export function localPaths(state: string): LocalPaths {
     engineState: join(state, "engine"),
     spool: join(state, "spool"),
     recordKey: join(state, "configuration/record.key"),
+    secrets: join(state, "secrets"),
   };
 }
 
@@ -92,6 +95,7 @@ export function localConfiguration(
 } {
   const paths = localPaths(settings.state);
   const registries = registryEntries(settings);
+  const instance = routerInstance(settings, installation);
   const log = { level: settings.logLevel };
   const common = { log, registries, dockerConfig: settings.dockerConfig };
   return {
@@ -118,26 +122,9 @@ export function localConfiguration(
       ...common,
       listen: `unix:${paths.routerSocket}`,
       instances: [
-        {
-          prefix: "",
-          cas: { address: settings.listen },
-          helper: [
-            installation.helper,
-            `--config=${join(paths.configuration, "exec.toml")}`,
-          ],
-          // Whoever uses this machine's engine may use its network as well.
-          images: "any",
-          tags: { policy: settings.tags },
-          noImage: settings.noImage,
-          network: settings.network,
-          mode: settings.mode,
-          source: settings.source,
-          casTrees: settings.source === "cas",
-          imageRecords: {
-            address: `unix:${paths.engineSocket}`,
-            key: paths.recordKey,
-          },
-        },
+        { prefix: "", ...instance },
+        // Jobs come through a service of ours, which says whose they are.
+        { prefix: "jobs", ...instance, secrets: ["*"] },
       ],
       imageImport: { spool: paths.spool },
     },
@@ -175,6 +162,33 @@ function registryEntries({
   );
 }
 
+/** What all instances of the router have in common. */
+function routerInstance(
+  settings: LocalSettings,
+  installation: Installation,
+): Readonly<Record<string, unknown>> {
+  const paths = localPaths(settings.state);
+  return {
+    cas: { address: settings.listen },
+    helper: [
+      installation.helper,
+      `--config=${join(paths.configuration, "exec.toml")}`,
+    ],
+    // Whoever uses this machine's engine may use its network as well.
+    images: "any",
+    tags: { policy: settings.tags },
+    noImage: settings.noImage,
+    network: settings.network,
+    mode: settings.mode,
+    source: settings.source,
+    casTrees: settings.source === "cas",
+    imageRecords: {
+      address: `unix:${paths.engineSocket}`,
+      key: paths.recordKey,
+    },
+  };
+}
+
 function helperToml(settings: LocalSettings, paths: LocalPaths): string {
   const { state, dockerConfig } = settings;
   const hidden = dockerConfig === undefined ? [state] : [state, dockerConfig];
@@ -182,6 +196,7 @@ function helperToml(settings: LocalSettings, paths: LocalPaths): string {
     `store = ${quote(paths.store)}`,
     `socket = ${quote(paths.fetcherSocket)}`,
     `build_directory = ${quote(paths.build)}`,
+    `secrets = ${quote(paths.secrets)}`,
     // The engine gives a pipe there: see docs/adr/0003.
     "fault_fd = 3",
     // Without an image the machine's root is shown, but not what is berth's,

@@ -40,8 +40,8 @@ export async function writeConfigurations(
   // Actions and other users of the machine have no business in these.
   // What a spool holds is of use to one process only.
   await rm(paths.spool, { recursive: true, force: true });
-  const { run, configuration, engineState, spool } = paths;
-  for (const folder of [run, configuration, engineState, spool]) {
+  const { run, configuration, engineState, spool, secrets } = paths;
+  for (const folder of [run, configuration, engineState, spool, secrets]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
   await makeKey(paths.recordKey);
