@@ -1,19 +1,18 @@
 import { isPresent } from "./content-file-sink.js";
 import { contentPath } from "./store-layout.js";
-import { type StoredFile, StoredFileList } from "./stored-file-list.js";
+import type { StoredFileList } from "./stored-file-list.js";
 
 /** What the content store lacks of a tree's files, and where it comes from. */
 export interface ContentPlan {
+  /** The tree's files; all else are places in it. */
+  readonly files: StoredFileList;
   /** Whose bytes have to be fetched; each content once. */
-  readonly fetch: StoredFileList;
+  readonly fetch: Uint32Array;
   /**
    * Whose bytes the store has, or will have when all was fetched, under
-   * another mode or time: that of `from` at the same place.
+   * another mode or time.
    */
-  readonly copy: {
-    readonly from: StoredFileList;
-    readonly to: StoredFileList;
-  };
+  readonly copy: readonly { readonly from: number; readonly to: number }[];
 }
 
 /**
@@ -24,25 +23,26 @@ export function planContent(
   wanted: StoredFileList,
   files: string,
 ): ContentPlan {
-  const fetch = new StoredFileList(wanted.length);
-  const copy = { from: new StoredFileList(), to: new StoredFileList() };
+  const fetch = new Uint32Array(wanted.length);
+  let fetched = 0;
+  const copy: { from: number; to: number }[] = [];
   for (const places of sameContent(wanted)) {
-    const equals = unlike(places.map((place) => wanted.at(place)));
-    const absent = equals.filter(
-      (file) => !isPresent(`${files}/${contentPath(file)}`, file),
-    );
-    let from = equals.find((file) => !absent.includes(file));
+    const equals = unlike(wanted, places);
+    const absent = equals.filter((place) => {
+      const file = wanted.at(place);
+      return !isPresent(`${files}/${contentPath(file)}`, file);
+    });
+    let from = equals.find((place) => !absent.includes(place));
     for (const to of absent) {
       if (from !== undefined) {
-        copy.from.push(from);
-        copy.to.push(to);
+        copy.push({ from, to });
       } else {
-        fetch.push(to);
+        fetch[fetched++] = to;
         from = to;
       }
     }
   }
-  return { fetch, copy };
+  return { files: wanted, fetch: fetch.subarray(0, fetched), copy };
 }
 
 /** The places of files of equal bytes together. */
@@ -60,7 +60,13 @@ function* sameContent(wanted: StoredFileList): Generator<readonly number[]> {
 }
 
 /** Of files alike in all, one. */
-function unlike(files: readonly StoredFile[]): readonly StoredFile[] {
-  if (files.length === 1) return files;
-  return [...new Map(files.map((file) => [contentPath(file), file])).values()];
+function unlike(
+  files: StoredFileList,
+  places: readonly number[],
+): readonly number[] {
+  if (places.length === 1) return places;
+  const paths = new Map(
+    places.map((place) => [contentPath(files.at(place)), place]),
+  );
+  return [...paths.values()];
 }

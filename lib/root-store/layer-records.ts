@@ -5,6 +5,7 @@ import type { LayerLimits } from "../layer/index.js";
 import { ReportingFlights, type Waiter } from "../single-flight/index.js";
 import { codeFromNumber, StatusError } from "../status/index.js";
 import { Allowance } from "./allowance.js";
+import { collectGarbage } from "./collect-garbage.js";
 import type { ContentTrash } from "./content-trash.js";
 import { openLayerChannel } from "./layer-channel.js";
 import type { RootLayer } from "./root-image.js";
@@ -206,9 +207,10 @@ export class LayerRecords {
       if ("openBlobs" in layer) {
         const tree = await layer.takeTree(reading.signal);
         const { wanted } = channel;
-        result = await worker.run({ kind: "tree", tree, wanted, ...common }, [
-          ...[...ports, wanted, ...tree.buffers],
-        ]);
+        const job = { kind: "tree", tree, wanted, ...common } as const;
+        const running = worker.run(job, [...ports, wanted, ...tree.buffers]);
+        collectGarbage(tree.totals.entries); // of its reading
+        result = await running;
       } else {
         const { descriptor } = layer;
         const { limits } = this.#options;
@@ -228,6 +230,7 @@ export class LayerRecords {
       allowance.settle(left);
       await channel.close();
       worker.release(entriesRead);
+      collectGarbage(entriesRead); // of its bytes, before a root is made of it
     }
   }
 

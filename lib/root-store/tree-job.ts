@@ -16,6 +16,7 @@ import {
 } from "../status/index.js";
 import { quoteBytes } from "../tar/index.js";
 import { receiveChunks } from "../worker-pool/index.js";
+import { collectGarbage } from "./collect-garbage.js";
 import { ContentFileSink } from "./content-file-sink.js";
 import { type ContentPlan, planContent } from "./content-plan.js";
 import { discard } from "./layer-job.js";
@@ -50,9 +51,9 @@ export async function runTreeJob(
   });
   try {
     const { entries, wanted } = writeRecord(job);
+    collectGarbage(entries); // the Directories
     const plan = planContent(wanted, files);
-    const message = encodeWanted(plan.fetch);
-    job.wanted.postMessage(message, [message.buffer]);
+    postWanted(job, plan);
     const failure = await fill(plan, { job, sink, files }).then(
       () => undefined,
       (error: unknown) => {
@@ -76,13 +77,19 @@ export async function runTreeJob(
   }
 }
 
+function postWanted({ wanted }: TreeJob, { files, fetch }: ContentPlan) {
+  const message = encodeWanted(files, fetch);
+  wanted.postMessage(message, [message.buffer]);
+}
+
 async function fill(
-  { fetch, copy }: ContentPlan,
+  plan: ContentPlan,
   { job, sink, files }: { job: TreeJob; sink: ContentFileSink; files: string },
 ): Promise<void> {
   const chunks = receiveChunks(job.chunks);
   let chunk: Uint8Array = new Uint8Array(0);
-  for (const file of fetch) {
+  for (const place of plan.fetch) {
+    const file = plan.files.at(place);
     try {
       sink.begin(file);
       for (let rest = file.sizeBytes; rest > 0; ) {
@@ -98,8 +105,9 @@ async function fill(
     }
   }
   await chunks.return();
-  for (const [index, to] of copy.to.entries()) {
-    copyContent(`${files}/${contentPath(copy.from.at(index))}`, sink, to);
+  for (const { from, to } of plan.copy) {
+    const source = contentPath(plan.files.at(from));
+    copyContent(`${files}/${source}`, sink, plan.files.at(to));
   }
 }
 
@@ -146,7 +154,7 @@ function writeRecord(job: TreeJob): {
   if (tree === undefined) throw new RangeError("No tree was given");
   job.tree = undefined;
   const length = tree.totals.entries + 1; // the root
-  const wanted = new StoredFileList(length);
+  const wanted = new StoredFileList();
   const entries = {
     length,
     *[Symbol.iterator]() {

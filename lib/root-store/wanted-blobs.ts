@@ -5,13 +5,17 @@ import type { StoredFileList } from "./stored-file-list.js";
 const digestBytes = 32 + 8;
 
 /**
- * The digests of files, in their order, as bytes for another thread: a tree
- * may have millions of files.
+ * The digests of the files at these places, in their order, as bytes for
+ * another thread: a tree may have millions of files.
  */
-export function encodeWanted(files: StoredFileList): Uint8Array<ArrayBuffer> {
-  const bytes = Buffer.alloc(files.length * digestBytes);
+export function encodeWanted(
+  files: StoredFileList,
+  places: Uint32Array,
+): Uint8Array<ArrayBuffer> {
+  const bytes = Buffer.alloc(places.length * digestBytes);
   let at = 0;
-  for (const { sha256, sizeBytes } of files) {
+  for (const place of places) {
+    const { sha256, sizeBytes } = files.at(place);
     bytes.write(sha256, at, "hex");
     bytes.writeDoubleLE(sizeBytes, at + 32);
     at += digestBytes;
