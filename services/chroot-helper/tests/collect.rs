@@ -297,3 +297,29 @@ fn flags_are_checked() {
         assert!(found.stderr.contains(text), "{flag} {found:?}");
     }
 }
+
+#[test]
+fn what_the_action_could_read_of_other_owners_is_collected() {
+    if !starts().contains(&Start::Root) {
+        return;
+    }
+    for proc in ["fresh", "container"] {
+        let mut machine = Machine::new(Start::Root);
+        let upper = machine.directory.join("upper");
+        fs::create_dir(&upper).unwrap();
+        support::own(&upper, support::SANDBOX);
+        let range = "{ first = 300000, count = 65536 }";
+        machine.config = format!(
+            "proc = \"{proc}\"\nupper = \"{}\"\nsub_uids = {range}\nsub_gids = {range}",
+            upper.display()
+        );
+        let script =
+            "echo x >/x/f; busybox chown 5:7 /x/f /x; chmod 600 /x/f; chmod 700 /x; sleep 9 &";
+        let found = machine.shell(&["--user=root", "--collect=/x/:x"], script);
+        assert_eq!(found, says("", ""), "{proc}");
+        let copied = machine.input_root().join("x/f");
+        assert_eq!(fs::read(&copied).unwrap(), b"x\n", "{proc}");
+        assert_eq!(fs::metadata(&copied).unwrap().uid(), 0, "{proc}");
+        assert_eq!(fs::read_dir(&upper).unwrap().count(), 0, "{proc}");
+    }
+}

@@ -226,11 +226,15 @@ fn a_build_directory_that_a_server_makes_up_serves_in_every_mode() {
             let before = machine.image();
             let script = "cat input /etc/os-release; grep -c ' / / .* - overlay ' /proc/self/mountinfo; echo out >out; mkdir -p made/deep; \
                           touch /tmp/x ~/x; rm -rf /usr 2>/dev/null; echo done";
-            let found = machine.shell(&[], script);
-            let text = "from the server\nNAME=image\n1\ndone\n";
+            let flags = ["--stdin=input", "--place=input:/placed", "--collect=/got/:collected/got"];
+            let found =
+                machine.shell(&flags, &format!("cat /placed; cp /dev/fd/0 /got/x; {script}"));
+            let text = "from the server\nfrom the server\nNAME=image\n1\ndone\n";
             assert_eq!(found, prints(text), "{case:?} {on_disk}");
             assert_eq!(fs::read_to_string(machine.input_root().join("out")).unwrap(), "out\n");
             assert!(machine.input_root().join("made/deep").is_dir(), "{case:?}");
+            let collected = machine.input_root().join("collected/got/x");
+            assert_eq!(fs::read(collected).unwrap(), b"from the server\n", "{case:?}");
             assert_eq!(machine.image(), before, "{case:?} {on_disk}");
             drop(fuse);
         }
