@@ -31,10 +31,15 @@ stamp=dist/.inputs
 if ! fresh "$stamp" gen lib services test bench tsconfig.json "${tools[@]}"; then
   rm -f "$stamp"
   npx tsc
+  npx tsc -p services/workflow/web
+  # What of the web page is no code goes beside its code.
+  (cd services/workflow/web && find . \( -name '*.html' -o -name '*.css' \
+    -o -name '*.svg' \) -exec cp --parents -t ../../../dist/services/workflow/web {} +)
   # Of a source that is gone nothing may stay: its tests would still run.
   find dist -name '*.js' | while read -r file; do
     source=${file#dist/}
-    [ -e "${source%.js}.ts" ] || rm -f "$file" "$file.map"
+    [ -e "${source%.js}.ts" ] || [ -e "${source%.js}.tsx" ] ||
+      rm -f "$file" "$file.map"
   done
   echo "$now" >"$stamp"
 fi

@@ -26,7 +26,8 @@ for (const path of listSources(["lib", "services", "bench"])) {
     if (!target.startsWith(".")) packages.push(target);
     else {
       const resolved = normalize(join(dirname(path), target));
-      imports.push(resolved.replace(/\.js$/, ".ts"));
+      const source = resolved.replace(/\.js$/, ".ts");
+      imports.push(existsSync(join(root, source)) ? source : `${source}x`);
     }
   }
   files.set(path, { path, text, imports, packages });
@@ -34,7 +35,7 @@ for (const path of listSources(["lib", "services", "bench"])) {
 
 /** Files of production code: what the rules are about. */
 const production = [...files.values()].filter(
-  ({ path }) => !/\.test\.ts$|\/test(ing|data)?\/|^bench\//.test(path),
+  ({ path }) => !/\.test\.tsx?$|\/test(ing|data)?\/|^bench\//.test(path),
 );
 
 function listSources(folders: string[]): string[] {
@@ -46,7 +47,7 @@ function listSources(folders: string[]): string[] {
 
 function walk(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((path) => path.endsWith(".ts"))
+    .filter((path) => /\.tsx?$/.test(path))
     .filter((path) => !/(^|\/)(node_modules|target)\//.test(path))
     .map((path) => join(folder, path));
 }
@@ -94,6 +95,30 @@ test("a folder of lib is entered by its index alone", () => {
         : undefined,
     ),
   );
+  expect(found).toEqual([]);
+});
+
+test("the web page and the service share nothing but types", () => {
+  const isWeb = (path: string) => path.startsWith("services/workflow/web/");
+  const found = breaches(({ path, text, imports, packages }) => {
+    if (!isWeb(path)) {
+      return imports.map((to) => (isWeb(to) ? `imports ${to}` : undefined));
+    }
+    const types = new Set(
+      [...text.matchAll(/^import type\s[^;]*?from\s+"([^"]+)"/gm)].map(
+        ([, target = ""]) =>
+          normalize(join(dirname(path), target)).replace(/\.js$/, ".ts"),
+      ),
+    );
+    return [
+      ...imports.map((to) =>
+        isWeb(to) || types.has(to) ? undefined : `imports code of ${to}`,
+      ),
+      ...packages.map((name) =>
+        /^preact(\/hooks)?$/.test(name) ? undefined : `imports ${name}`,
+      ),
+    ];
+  });
   expect(found).toEqual([]);
 });
 
