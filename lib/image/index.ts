@@ -3,6 +3,7 @@ export { chooseIndexEntry, runsOn } from "./choose-index-entry.js";
 export type { Descriptor } from "./descriptor.js";
 export { type ImageConfig, parseImageConfig } from "./image-config.js";
 export type { ImageIndex, IndexEntry } from "./image-index.js";
+export { type ImagePattern, parseImagePattern } from "./image-pattern.js";
 export {
   createImagePolicy,
   type ImagePolicy,
