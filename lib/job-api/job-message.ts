@@ -3,7 +3,9 @@ import { jobViewSchema } from "./job-view.js";
 
 /**
  * What the stream of a job's events says (GET /v1/jobs/{id}/events, as
- * server-sent events; `kind` is the event's type, the rest its data).
+ * server-sent events; `kind` is the event's type too). The ids of events say
+ * how much of the log was sent: who comes again with the last one as
+ * Last-Event-ID misses none of it, and gets none twice.
  */
 export const jobMessageSchema = z.discriminatedUnion("kind", [
   /** The job as it is now; first of all, and whenever it changed. */

@@ -21,6 +21,19 @@ const variableName = z
   .max(1_024)
   .regex(/^[^=\0]+$/, 'must not be empty, nor hold "=" or NUL');
 
+/** Stands before a colon in a platform property, so it must hold none. */
+const secretVariable = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/, "must be a name of a variable");
+
+/** Of a file in the operator's folder; never a path. */
+const secretName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/,
+    "must begin with a letter or digit and hold at most 255 of A-Z a-z 0-9 . _ -",
+  );
+
 const environment = z
   .record(variableName, text)
   .refine(
@@ -77,7 +90,7 @@ export const stepSubmissionSchema = z
     }),
     environment: environment.default({}),
     secrets: z
-      .record(variableName, z.string().min(1).max(255))
+      .record(secretVariable, secretName)
       .default({})
       .meta({ description: "Variable: name of a secret on the worker" }),
     user: z.string().max(255).optional().meta({

@@ -102,7 +102,7 @@ export const stepViewSchema = z
     log: z.object({
       isLive: z.boolean().meta({
         description:
-          "Whether it can be read while the step runs; otherwise it comes with the result",
+          "Whether it can be read now, while the step runs; otherwise it comes with the result",
       }),
       stdout: logSchema,
       stderr: logSchema,
