@@ -1,0 +1,56 @@
+import { parseDocument } from "yaml";
+import { Code, StatusError } from "../../../../lib/status/index.js";
+import { HttpError } from "../http-error.js";
+import { parseJsonText, refusePrototypes, textOfBody } from "../json-text.js";
+
+/** How often a document may refer to its anchors; else it could grow. */
+const maximumAliases = 100;
+
+/**
+ * Parses a submission as its Content-Type says: JSON, or YAML 1.2. Throws
+ * InvalidArgument for what cannot be read, and HttpError 415 for other types.
+ */
+export function parseSubmissionBody(
+  body: unknown,
+  contentType: string | undefined,
+): unknown {
+  const type = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+  switch (type) {
+    case "application/json":
+      return parseJsonText(textOfBody(bytes));
+    case "application/yaml": // RFC 9512
+    case "application/x-yaml":
+    case "text/yaml":
+    case "text/x-yaml":
+      return parseYamlText(textOfBody(bytes));
+    default:
+      throw new HttpError(
+        415,
+        Code.InvalidArgument,
+        "Content-Type must be application/json or application/yaml",
+      );
+  }
+}
+
+function parseYamlText(text: string): unknown {
+  let value: unknown;
+  try {
+    const document = parseDocument(text, { prettyErrors: false });
+    const [mistake] = document.errors;
+    // Its text may quote the document, which may hold secrets.
+    if (mistake !== undefined) throw notYaml(mistake.code);
+    value = document.toJS({ maxAliasCount: maximumAliases });
+  } catch (error) {
+    if (error instanceof StatusError) throw error;
+    // Too many aliases, or too deep for the parser.
+    throw notYaml("it is too deep, or its aliases are too many");
+  }
+  refusePrototypes(value);
+  return value;
+}
+
+function notYaml(why: string): StatusError {
+  const text = `The request's body must be YAML: ${why}`;
+  return new StatusError(Code.InvalidArgument, text);
+}
