@@ -55,11 +55,12 @@ cargo_suite() {
 }
 
 step "format and lint" npm run --silent lint
-step "types" npm run --silent compile
+step "types" scripts/build.sh # what `make` has just compiled is not compiled again
 step "rustfmt" bash -c 'cd services/chroot-helper && cargo fmt --check'
 step "clippy" bash -c 'cd services/chroot-helper && cargo clippy --quiet --all-targets -- -D warnings'
 cargo_suite
-jest_suite dist/lib dist/services dist/bench dist/test/architecture
+# By default jest leaves one core idle: half of a machine that has two.
+jest_suite --maxWorkers=100% dist/lib dist/services dist/bench dist/test/architecture
 jest_suite --runInBand dist/test/integration
 jest_suite --runInBand dist/test/e2e
 
