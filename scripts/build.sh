@@ -35,6 +35,9 @@ if ! fresh "$stamp" gen lib services test bench tsconfig.json "${tools[@]}"; the
   # What of the web page is no code goes beside its code.
   (cd services/workflow/web && find . \( -name '*.html' -o -name '*.css' \
     -o -name '*.svg' \) -exec cp --parents -t ../../../dist/services/workflow/web {} +)
+  mkdir -p dist/services/workflow/web/modules
+  cp node_modules/preact/{dist/preact,hooks/dist/hooks,jsx-runtime/dist/jsxRuntime}.mjs \
+    dist/services/workflow/web/modules
   # Of a source that is gone nothing may stay: its tests would still run.
   find dist -name '*.js' | while read -r file; do
     source=${file#dist/}

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -15,6 +16,7 @@ beforeEach(async () => {
   await writeFile(join(folder, "index.html"), "<p>jobs");
   await writeFile(join(folder, "parts/app-0123abcd.js"), "1");
   await writeFile(join(folder, "parts/app.js"), "2");
+  await writeFile(join(folder, "parts/app.test.js"), "3");
   await writeFile(join(folder, ".secret"), "3");
   api = await HttpScenario.start(new ScriptedWorkflow(), {
     webRoot: folder,
@@ -96,7 +98,29 @@ test("the page's own paths are its index, and its files are themselves", async (
   expect([again.status, again.text]).toEqual([304, ""]);
 });
 
+test("the page may run its own scripts and its import map, and make no HTML", async () => {
+  const page = join(folder, "other");
+  await mkdir(page);
+  const map = '{"imports":{}}';
+  const html = `<script type="importmap">${map}</script><script>1</script>`;
+  await writeFile(join(page, "index.html"), html);
+  const other = await HttpScenario.start(new ScriptedWorkflow(), {
+    webRoot: page,
+  });
+  try {
+    const { headers } = await other.get("/ui/");
+    const digest = createHash("sha256").update(map).digest("base64");
+    const policy = String(headers["content-security-policy"]).split("; ");
+    expect(policy).toContain(`script-src 'self' 'sha256-${digest}'`);
+    expect(policy).toContain("require-trusted-types-for 'script'");
+    expect(policy).toContain("style-src 'self'");
+  } finally {
+    await other.server.stop(0);
+  }
+});
+
 test.each([
+  "/ui/parts/app.test.js",
   "/ui/none.js",
   "/ui/.secret",
   "/ui/../package.json",

@@ -14,6 +14,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".ico": "image/x-icon",
   ".js": "text/javascript; charset=utf-8",
   ".json": "application/json; charset=utf-8",
+  ".mjs": "text/javascript; charset=utf-8",
   ".png": "image/png",
   ".svg": "image/svg+xml",
   ".txt": "text/plain; charset=utf-8",
@@ -21,10 +22,9 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".woff2": "font/woff2",
 };
 
-/** Nothing but what the page itself brings, and it in no frame. */
+/** Nothing but what the page itself brings, it in no frame, no HTML of text. */
 const contentSecurityPolicy = [
   "default-src 'none'",
-  "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
   "font-src 'self'",
@@ -33,6 +33,8 @@ const contentSecurityPolicy = [
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
 ].join("; ");
 
 /** A file of the page. */
@@ -46,8 +48,21 @@ interface PageFile {
 /** The files of a page by their paths, in memory: no request touches a disk. */
 export type StaticPage = ReadonlyMap<string, PageFile>;
 
+/** Said with each of its files. */
+function policyOf(page: StaticPage): string {
+  const html = page.get("index.html")?.bytes.toString() ?? "";
+  const digests = Array.from(
+    html.matchAll(/<script type="importmap">(.*?)<\/script>/gs),
+    ([, text = ""]) =>
+      ` 'sha256-${createHash("sha256").update(text).digest("base64")}'`,
+  );
+  const scripts = `script-src 'self'${digests.join("")}`;
+  return `${contentSecurityPolicy}; ${scripts}`;
+}
+
 /**
- * Reads a page's folder. Files of other kinds than a page has are left out.
+ * Reads a page's folder. Tests, and files of other kinds than a page has, are
+ * left out.
  * Throws what reading does, and InvalidArgument for a folder too large.
  */
 export async function readStaticPage(root: string): Promise<StaticPage> {
@@ -60,7 +75,7 @@ export async function readStaticPage(root: string): Promise<StaticPage> {
   let size = 0;
   for (const name of names.sort()) {
     const type = contentTypes[extname(name)];
-    if (type === undefined) continue;
+    if (type === undefined || name.endsWith(".test.js")) continue;
     const bytes = await readFile(join(root, name));
     size += bytes.length;
     page.set(name, pageFile(name, { bytes, type }));
@@ -92,6 +107,7 @@ function pageFile(
  * index.html; and leads browsers there that ask for "/".
  */
 export function registerStaticPage(server: HttpServer, page: StaticPage): void {
+  const policy = policyOf(page);
   server.route({
     method: "GET",
     url: "/",
@@ -126,7 +142,7 @@ export function registerStaticPage(server: HttpServer, page: StaticPage): void {
       reply
         .header("etag", file.etag)
         .header("cache-control", file.cacheControl)
-        .header("content-security-policy", contentSecurityPolicy);
+        .header("content-security-policy", policy);
       const known = headers["if-none-match"]?.split(/\s*,\s*/) ?? [];
       if (known.some((etag) => etag.replace(/^W\//, "") === file.etag)) {
         return reply.code(304).send();

@@ -33,7 +33,7 @@ export function App(): JSX.Element {
         <SkipLink />
         <header class="masthead">
           <a class="brand" href={jobsHref}>
-            <img src="icon.svg" alt="" width="24" height="24" />
+            <img src="/ui/icon.svg" alt="" width="24" height="24" />
             berth
           </a>
           <nav aria-label="Main">
