@@ -61,7 +61,10 @@ step "clippy" bash -c 'cd services/chroot-helper && cargo clippy --quiet --all-t
 cargo_suite
 # By default jest leaves one core idle: half of a machine that has two.
 jest_suite --maxWorkers=100% dist/lib dist/services dist/bench dist/test/architecture
-jest_suite --runInBand dist/test/integration
+# What measures memory and waits, or keeps both cores busy, runs by itself.
+alone='integration/(root-fetcher-pulls|root-fetcher-cas|image-import-peers)'
+jest_suite --maxWorkers=100% dist/test/integration --testPathIgnorePatterns="$alone"
+jest_suite --runInBand "dist/test/$alone"
 jest_suite --runInBand dist/test/e2e
 
 echo
