@@ -93,10 +93,12 @@ export class JobRun {
   async *watch(signal: AbortSignal): AsyncGenerator<JobSnapshot> {
     while (!signal.aborted) {
       const next = this.#changes.next(signal);
+      // Asked before: while a slow reader has this state, the last may come.
+      const isLast = this.#hasEnded;
       const { snapshot } = this;
       yield snapshot;
-      if (hasJobEnded(snapshot.job) || this.#hasEnded) return;
-      await next;
+      if (isLast || hasJobEnded(snapshot.job)) return;
+      if (!this.#hasEnded) await next;
     }
   }
 

@@ -73,6 +73,17 @@ describe("JobWorkflow", () => {
     expect(states(job)).toEqual({ a: "skipped" });
   });
 
+  test("tells a slow reader how a job ended", async () => {
+    const key = await scenario.submit(scriptStep("a", "true"));
+    const states: string[] = [];
+    const signal = AbortSignal.timeout(30_000);
+    for await (const { job } of scenario.workflow.watch(key, signal)) {
+      states.push(job.state.kind);
+      await scenario.end(key);
+    }
+    expect(states).toEqual(["preparing", "succeeded"]);
+  });
+
   test("waits for a registry that is away, but not for ever", async () => {
     scenario.images.away = true;
     const image = "images.example/tools:1";
