@@ -45,7 +45,7 @@ function registerSubmission(
       tags,
       summary: "Submit a job",
       description:
-        "JSON or YAML by Content-Type. With an Idempotency-Key a job is made once, however often it is sent.",
+        "JSON, or at most 128 KiB of YAML, by Content-Type. With an Idempotency-Key a job is made once, however often it is sent.",
       consumes: ["application/json", "application/yaml"],
       headers: z.object({
         "idempotency-key": z

@@ -1,7 +1,13 @@
-import { parseDocument } from "yaml";
+import { isScalar, parseDocument, visit } from "yaml";
 import { Code, StatusError } from "../../../../lib/status/index.js";
 import { HttpError } from "../http-error.js";
 import { parseJsonText, refusePrototypes, textOfBody } from "../json-text.js";
+
+/**
+ * YAML takes a hundred times as long to read as JSON, and meanwhile nobody else
+ * is answered.
+ */
+const maximumYamlBytes = 128 * 2 ** 10;
 
 /** How often a document may refer to its anchors; else it could grow. */
 const maximumAliases = 100;
@@ -23,7 +29,7 @@ export function parseSubmissionBody(
     case "application/x-yaml":
     case "text/yaml":
     case "text/x-yaml":
-      return parseYamlText(textOfBody(bytes));
+      return parseYaml(bytes);
     default:
       throw new HttpError(
         415,
@@ -33,13 +39,24 @@ export function parseSubmissionBody(
   }
 }
 
-function parseYamlText(text: string): unknown {
+function parseYaml(bytes: Uint8Array): unknown {
+  if (bytes.length > maximumYamlBytes) {
+    throw new HttpError(
+      413,
+      Code.ResourceExhausted,
+      `A body of YAML must have at most ${maximumYamlBytes} bytes: send JSON`,
+    );
+  }
+  const text = textOfBody(bytes);
   let value: unknown;
   try {
-    const document = parseDocument(text, { prettyErrors: false });
+    // The parser's own check of keys compares each with each.
+    const options = { prettyErrors: false, uniqueKeys: false };
+    const document = parseDocument(text, options);
     const [mistake] = document.errors;
     // Its text may quote the document, which may hold secrets.
     if (mistake !== undefined) throw notYaml(mistake.code);
+    refuseRepeatedKeys(document);
     value = document.toJS({ maxAliasCount: maximumAliases });
   } catch (error) {
     if (error instanceof StatusError) throw error;
@@ -48,6 +65,17 @@ function parseYamlText(text: string): unknown {
   }
   refusePrototypes(value);
   return value;
+}
+
+function refuseRepeatedKeys(document: ReturnType<typeof parseDocument>): void {
+  visit(document, {
+    Map: (_key, { items }) => {
+      const keys = items.map(({ key }) => (isScalar(key) ? key.value : key));
+      if (new Set(keys.map(String)).size < keys.length) {
+        throw notYaml("DUPLICATE_KEY");
+      }
+    },
+  });
 }
 
 function notYaml(why: string): StatusError {

@@ -177,3 +177,40 @@ test("POST /v1/jobs tells ten mistakes at most, and no value", async () => {
   expect(json.error.message).toMatch(/^steps\.0\.image: .*; and 2 more$/);
   expect(json.error.message).not.toContain("hunter2");
 });
+
+test("POST /v1/jobs refuses keys of YAML that are repeated", async () => {
+  const { status, json } = await api.send("POST", "/v1/jobs", {
+    body: "steps: [{ image: a, image: b }]",
+    headers: { "content-type": "application/yaml" },
+  });
+  expect([status, json.error.message]).toEqual([
+    400,
+    "The request's body must be YAML: DUPLICATE_KEY",
+  ]);
+});
+
+const kibibytes = 128 * 2 ** 10;
+
+test.each([
+  ["a list", `a: [${"1,".repeat(kibibytes / 2 - 3)}]`, 400],
+  ["brackets", "[".repeat(kibibytes), 400],
+  ["dashes", "- ".repeat(kibibytes / 2), 400],
+  [
+    "keys",
+    Array.from({ length: 13_000 }, (_, at) => `k${at}: 1`).join("\n"),
+    400,
+  ],
+  ["spaces", " ".repeat(kibibytes + 1), 413],
+])(
+  "POST /v1/jobs is done soon with 128 KiB of YAML %s",
+  async (_, body, status) => {
+    const start = performance.now();
+    const answer = await api.send("POST", "/v1/jobs", {
+      body,
+      headers: { "content-type": "application/yaml" },
+    });
+    expect(answer.status).toBe(status);
+    // Some tenths of a second, on a machine with nothing else to do.
+    expect(performance.now() - start).toBeLessThan(5_000);
+  },
+);
