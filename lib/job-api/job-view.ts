@@ -137,7 +137,20 @@ export type JobSummary = z.infer<typeof jobSummarySchema>;
 
 /** A job as it is shown. */
 export const jobViewSchema = jobSummarySchema
-  .extend({ steps: z.array(stepViewSchema) })
+  .extend({
+    steps: z.array(stepViewSchema),
+    pastRuns: z
+      .array(
+        z.object({
+          state: jobStateSchema,
+          reason: reasonSchema.optional(),
+          startedAt: time,
+          endedAt: time.optional(),
+        }),
+      )
+      .optional()
+      .meta({ description: "Those that a retry came after, the first first" }),
+  })
   .meta({ id: "Job" });
 
 /** See jobViewSchema. */

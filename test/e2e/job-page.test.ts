@@ -151,6 +151,30 @@ test("a failure is told in plain words, and retried from its step", async () => 
   expect(await why.count()).toBe(0);
   const timing = page.getByRole("row", { name: /^first/ });
   expect(await timing.textContent()).toContain("ran in an earlier run");
+  await page.getByText("Earlier runs").click();
+  expect(await page.locator(".past-runs li").textContent()).toMatch(
+    /^Failed.*exit code 127/,
+  );
+});
+
+test("a job that has ended is run again, as it was or otherwise", async () => {
+  const id = await scenario.submit(script("echo first time", "again"));
+  await openJob(id, "Succeeded");
+  await page.getByRole("link", { name: "Run again" }).click();
+  await page.getByRole("heading", { name: "Run again" }).waitFor();
+  const field = page.getByLabel("Job", { exact: true });
+  await page.waitForFunction(
+    "document.querySelector('textarea').value.includes('first time')",
+  );
+  const text = await field.inputValue();
+  expect(JSON.parse(text)).toEqual({
+    name: "again",
+    steps: [{ name: "again", image, command: "echo first time", needs: [] }],
+  });
+  await field.fill(text.replace("first time", "second time"));
+  await page.getByRole("button", { name: "Submit job" }).click();
+  await page.getByText("second time", { exact: true }).waitFor();
+  expect(page.url()).not.toContain(id);
 });
 
 test("a job is cancelled when one is sure", async () => {

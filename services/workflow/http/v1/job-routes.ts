@@ -18,6 +18,7 @@ import {
 } from "./job-schemas.js";
 import { jobSummary, jobView } from "./job-view.js";
 import { parseSubmissionBody } from "./submission-body.js";
+import { submissionOfJob } from "./submission-of-job.js";
 
 /** Jobs of a page where nothing is said. */
 const defaultLimit = 50;
@@ -119,6 +120,20 @@ function registerReading(server: HttpServer, { workflow }: HttpContext): void {
     },
     handler: async ({ params: { id }, tenant }) =>
       jobView(await workflow.get({ tenant: tenant.name, id })),
+  });
+  server.route({
+    method: "GET",
+    url: "/v1/jobs/:id/submission",
+    schema: {
+      tags,
+      summary: "What would make the same job again",
+      description:
+        "Its images as they were written: a tag may mean something else now.",
+      params: jobParamsSchema,
+      response: { 200: jobSubmissionSchema, ...errorAnswers(404) },
+    },
+    handler: async ({ params: { id }, tenant }) =>
+      submissionOfJob((await workflow.get({ tenant: tenant.name, id })).job),
   });
 }
 

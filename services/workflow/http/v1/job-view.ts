@@ -32,7 +32,17 @@ export function jobView({ job, live }: JobSnapshot): JobView {
   const steps = job.steps.map((step) =>
     stepView(job, step, live.get(step.specification.name)),
   );
-  return { ...jobSummary(job), steps };
+  const pastRuns = job.pastRuns.map(({ startedAt, state }) => ({
+    state: state.kind,
+    ...(state.kind === "failed" && { reason: state.reason }),
+    startedAt: isoTime(startedAt),
+    ...("at" in state && { endedAt: isoTime(state.at) }),
+  }));
+  return {
+    ...jobSummary(job),
+    steps,
+    ...(pastRuns.length > 0 && { pastRuns }),
+  };
 }
 
 function stepView(job: Job, step: Step, live: LiveStep | undefined): StepView {

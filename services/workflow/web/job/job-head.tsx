@@ -6,6 +6,7 @@ import { Moment } from "../parts/moment.js";
 import { PageTitle } from "../parts/page-title.js";
 import { StateMark } from "../parts/state-mark.js";
 import { JobActions } from "./job-actions.js";
+import { PastRuns } from "./past-runs.js";
 
 /** What a job is, how far it is, and what can be done with it. */
 export function JobHead({
@@ -54,6 +55,7 @@ export function JobHead({
           <code class="id">{job.id}</code>
         </Fact>
       </dl>
+      <PastRuns job={job} />
     </>
   );
 }

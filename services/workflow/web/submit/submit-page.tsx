@@ -8,6 +8,7 @@ import { useAction } from "../parts/use-action.js";
 import { hrefOf } from "../route.js";
 import { examples } from "./examples.js";
 import { SubmissionField } from "./submission-field.js";
+import { tidySubmission } from "./tidy-submission.js";
 
 /** Writes and submits a job. */
 export function SubmitPage({
@@ -81,7 +82,8 @@ function useSubmissionOf(
     if (from === undefined) return;
     const controller = new AbortController();
     api.submission(from, controller.signal).then(
-      (submission) => setText(`${JSON.stringify(submission, null, 2)}\n`),
+      (submission) =>
+        setText(`${JSON.stringify(tidySubmission(submission), null, 2)}\n`),
       (thrown: unknown) => {
         if (!controller.signal.aborted) setError(messageOf(thrown));
       },
