@@ -203,6 +203,48 @@ describe("JobWorkflow", () => {
     expect(job.state).toMatchObject({ kind: "failed" });
   });
 
+  test("gives a log while its step writes it, from any offset", async () => {
+    const flag = mark("log");
+    const script = `echo first; echo odd >&2; until [ -e ${flag} ]; do sleep 0.05; done; echo last`;
+    const key = await scenario.submit(scriptStep("a", script));
+    const position = { step: "a", stream: "stdout", offset: 0 } as const;
+    const signal = AbortSignal.timeout(30_000);
+    const options = { follow: true, signal };
+    let text = "";
+    for await (const data of scenario.workflow.readLog(
+      key,
+      position,
+      options,
+    )) {
+      text += Buffer.from(data).toString();
+      if (text === "first\n") {
+        const lines = await scenario.workflow.logLines(
+          key,
+          { index: 0, limit: 10 },
+          signal,
+        );
+        expect(lines).toEqual(["first", "odd"]);
+        expect(await scenario.workflow.logSize(key, position)).toBeUndefined();
+        await writeFile(flag, "");
+      }
+    }
+    await rm(flag);
+    expect(text).toBe("first\nlast\n");
+    const lines = scenario.workflow.logLines(
+      key,
+      { index: 1, limit: 9 },
+      signal,
+    );
+    expect(await lines).toEqual(["odd", "last"]);
+    expect(await scenario.workflow.logSize(key, position)).toBe(11);
+    const tail = { ...position, offset: 6 };
+    let rest = "";
+    for await (const data of scenario.workflow.readLog(key, tail, options)) {
+      rest += Buffer.from(data).toString();
+    }
+    expect(rest).toBe("last\n");
+  });
+
   test("counts a submission with the same key once", async () => {
     const steps = [scriptStep("a", "true")];
     const job = { tenant: "", labels: {}, steps };
