@@ -113,6 +113,11 @@ fn run(mut plan: Plan) -> Result<u8> {
     }
     let here = rustix::fs::open(".", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
     let outcome = sandbox::run(&mut plan);
+    if let (Ok(_), Some(fault)) = (&outcome, &fault) {
+        let [user, system, memory] = sys::used_by_children();
+        // For people's eyes: that it cannot be told is no reason to fail.
+        let _ = rustix::io::write(fault, format!("USAGE {user} {system} {memory}\n").as_bytes());
+    }
     if let Err(error) = &outcome
         && error.status() == 125
     {

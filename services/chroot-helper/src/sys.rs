@@ -297,6 +297,19 @@ pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     check(unsafe { libc::kill(pid, signal) }.into()).map(drop)
 }
 
+/// What all children that were waited for used, with their own (getrusage(2)): user and system time
+/// in microseconds, and the most memory that one of them had, in KiB.
+pub fn used_by_children() -> [i64; 3] {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the kernel fills the structure, of which zeroes are a valid value, or leaves it.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let micros = |time: libc::timeval| time.tv_sec * 1_000_000 + time.tv_usec;
+    [micros(usage.ru_utime), micros(usage.ru_stime), usage.ru_maxrss]
+}
+
 /// Leaves the keys of whoever started this process behind: a new session keyring, which the kernel
 /// hands on like a descriptor but none of the namespaces replaces.
 pub fn leave_session_keyring() -> io::Result<()> {

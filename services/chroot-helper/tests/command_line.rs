@@ -184,7 +184,26 @@ fn a_fault_of_the_machine_touches_the_infrastructure_failure_file() {
 }
 
 #[test]
-fn the_fault_descriptor_stays_empty_where_the_status_is_the_action_s() {
+fn usage_counts_all_processes_of_the_action() {
+    for start in starts() {
+        let mut machine = Machine::new(start);
+        machine.config = "fault_fd = 7".to_owned();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        // An orphan, too, which only the init of the sandbox waits for.
+        let script = "(i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done & sleep 0.01) ; sleep 1";
+        let mut command = machine.command(&[], &["sh", "-c", script]);
+        support::pass_as(&mut command, writer.into(), 7);
+        assert_eq!(outcome(command.output().unwrap()).status, 0);
+        drop(command);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        let micros: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!(micros > 20_000, "{start:?} {text}");
+    }
+}
+
+#[test]
+fn the_fault_descriptor_tells_usage_and_no_fault_where_the_status_is_the_action_s() {
     for start in starts() {
         let mut machine = Machine::new(start);
         machine.config = "fault_fd = 7".to_owned();
@@ -198,7 +217,11 @@ fn the_fault_descriptor_stays_empty_where_the_status_is_the_action_s() {
             drop(command);
             let mut text = String::new();
             reader.read_to_string(&mut text).unwrap();
-            assert_eq!((found.status, &*text), (status, ""), "{start:?} {script} {found:?}");
+            assert_eq!(found.status, status, "{start:?} {script} {found:?}");
+            let used = text.strip_prefix("USAGE ").and_then(|rest| rest.strip_suffix('\n'));
+            let used: Vec<u64> = used.unwrap().split(' ').map(|n| n.parse().unwrap()).collect();
+            let [_user, _system, kibibytes] = used[..] else { panic!("{text}") };
+            assert!((100..100_000).contains(&kibibytes), "{text}");
         }
         fs::write(machine.root().with_file_name("rootfs-file"), "").unwrap();
         fs::remove_dir_all(machine.root().join("etc")).unwrap();

@@ -35,6 +35,7 @@ import { FileProgramOutput } from "./file-program-output.js";
 import { findImageAround, partOf } from "./image-around.js";
 import { readInputRoot } from "./input-root.js";
 import { type CommandPaths, resolveCommandPaths } from "./output-paths.js";
+import { packUsage } from "./resource-usage.js";
 
 /** What the executor needs. */
 export interface ActionExecutorOptions
@@ -231,6 +232,9 @@ async function collect(
   }
   metadata.outputUploadCompletedTimestamp = now();
   metadata.workerCompletedTimestamp = metadata.outputUploadCompletedTimestamp;
+  if (outcome.type === "exited" && outcome.usage !== undefined) {
+    metadata.auxiliaryMetadata = [packUsage(outcome.usage)];
+  }
   result.executionMetadata = metadata;
   return error === undefined ? { result } : { result, error };
 }

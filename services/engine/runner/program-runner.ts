@@ -22,10 +22,25 @@ export interface Program {
   readonly timeoutMs: number;
 }
 
+/** What all processes of a program used. */
+export interface ProgramUsage {
+  readonly userMicros: number;
+  readonly systemMicros: number;
+  /** The most that one of them had. */
+  readonly maximumResidentBytes: number;
+}
+
 /** How a program ended; plain data. */
 export type ProgramOutcome =
-  /** By itself: its status, or 128 and the signal's number. */
-  | { readonly type: "exited"; readonly exitCode: number }
+  /**
+   * By itself: its status, or 128 and the signal's number; and what it used,
+   * where it runs behind the helper, which tells it.
+   */
+  | {
+      readonly type: "exited";
+      readonly exitCode: number;
+      readonly usage?: ProgramUsage;
+    }
   /** Killed after timeoutMs. */
   | { readonly type: "timedOut" }
   /** It never began: there is no such program, or it may not be executed. */
@@ -85,7 +100,10 @@ export async function runProgram(
     const end = await ended(child, program.argv[0] ?? "");
     if (signal.aborted) throw signal.reason;
     if (timedOut) return { type: "timedOut" };
-    return (await fault()) ?? end;
+    const told = await fault();
+    if (told === undefined) return end;
+    if ("type" in told) return told;
+    return end.type === "exited" ? { ...end, usage: told } : end;
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", kill);
@@ -180,7 +198,7 @@ function notStartedStatus(error: NodeJS.ErrnoException): 126 | 127 | undefined {
 function readFault(
   child: ChildProcess,
   hasFaultPipe: boolean,
-): () => Promise<ProgramOutcome | undefined> {
+): () => Promise<ProgramOutcome | ProgramUsage | undefined> {
   const pipe = hasFaultPipe ? child.stdio[3] : undefined;
   if (pipe === undefined || pipe === null || !("read" in pipe)) {
     return async () => undefined;
@@ -198,7 +216,19 @@ function readFault(
     await closed;
     clearTimeout(timer);
     const line = text.slice(0, maximumFaultBytes).split("\n", 1)[0] ?? "";
-    return line === "" ? undefined : parseFault(line);
+    return line === "" ? undefined : (parseUsage(line) ?? parseFault(line));
+  };
+}
+
+/** "USAGE <user µs> <system µs> <memory KiB>", when nothing went wrong. */
+function parseUsage(line: string): ProgramUsage | undefined {
+  const numbers = /^USAGE (\d{1,15}) (\d{1,15}) (\d{1,12})$/.exec(line);
+  if (numbers === null) return undefined;
+  const [, user, system, kibibytes] = numbers.map(Number);
+  return {
+    userMicros: user ?? 0,
+    systemMicros: system ?? 0,
+    maximumResidentBytes: (kibibytes ?? 0) * 1_024,
   };
 }
 
