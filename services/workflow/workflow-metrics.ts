@@ -5,7 +5,11 @@ import type { JobObserver } from "./execution/job-observer.js";
 /** Counts what happens to jobs. */
 export function createWorkflowMetrics(
   registry: Registry,
-  gauges: { unfinishedJobs(): number; waitingSteps(): number },
+  gauges: {
+    unfinishedJobs(): number;
+    waitingSteps(): number;
+    setAsideRecords(): number;
+  },
 ): JobObserver {
   const registers = [registry];
   const gauge = (name: string, help: string, value: () => number) =>
@@ -26,6 +30,11 @@ export function createWorkflowMetrics(
     "berth_workflow_waiting_steps",
     "Steps that may begin and wait for a place",
     gauges.waitingSteps,
+  );
+  gauge(
+    "berth_workflow_set_aside_records",
+    "Stored jobs that could not be read",
+    gauges.setAsideRecords,
   );
   const jobs = new Counter({
     name: "berth_workflow_jobs_total",

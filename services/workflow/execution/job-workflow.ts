@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Code, StatusError } from "../../../lib/status/index.js";
 import type { JobLogs } from "../logs/job-logs.js";
 import { readOutput } from "../logs/read-output.js";
@@ -17,6 +18,9 @@ import type { JobKey, JobSnapshot, NewJob, Workflow } from "../workflow.js";
 import { parseJobImage } from "./job-images.js";
 import { JobRecord } from "./job-record.js";
 import { JobRun, type JobRunParts } from "./job-run.js";
+
+/** Before a job is driven again whose driving failed, in milliseconds. */
+const driveAgainDelayMs = 1_000;
 
 /** What an operator says of jobs. */
 export interface WorkflowLimits extends TransitionLimits {
@@ -135,8 +139,9 @@ export class JobWorkflow implements Workflow {
   async *watch(key: JobKey, signal: AbortSignal): AsyncGenerator<JobSnapshot> {
     const snapshot = await this.get(key);
     const run = this.#runs.get(key.id);
-    if (run === undefined) yield snapshot;
-    else yield* run.watch(signal);
+    if (run !== undefined) yield* run.watch(signal);
+    // It may have ended in between.
+    else yield hasJobEnded(snapshot.job) ? snapshot : await this.get(key);
   }
 
   readLog(...[key, position, options]: Parameters<Workflow["readLog"]>) {
@@ -210,6 +215,18 @@ export class JobWorkflow implements Workflow {
     return new JobRecord(store, limits, stored);
   }
 
+  /**
+   * A run has ended before its job: we stop, or something of ours failed, such
+   * as a store that another process wrote to. Then what counts is its record.
+   */
+  async #driveAgain(id: string): Promise<void> {
+    const { signal } = this.#stop;
+    await sleep(driveAgainDelayMs, undefined, { signal }).catch(() => {});
+    if (signal.aborted || this.#runs.has(id)) return;
+    const stored = await this.#options.store.get(id);
+    if (stored !== undefined && !hasJobEnded(stored.job)) this.#drive(stored);
+  }
+
   #drive(stored: StoredJob): JobRun {
     return this.#driveRecord(this.#recordOf(stored));
   }
@@ -223,7 +240,8 @@ export class JobWorkflow implements Workflow {
       .then(async () => {
         if (this.#runs.get(id) === run) this.#runs.delete(id);
         const { job } = record;
-        if (job.isHidden && hasJobEnded(job)) await store.delete(id);
+        if (!hasJobEnded(job)) await this.#driveAgain(id);
+        else if (job.isHidden) await store.delete(id);
       })
       .catch(parts.sink);
     run.start();

@@ -128,7 +128,7 @@ export const stepSchema = z.strictObject({
   specification: stepSpecificationSchema,
   /** Absent until the reference is resolved. */
   image: resolvedImageSchema.optional(),
-  /** How often an attempt was begun, in all runs. */
+  /** How often an attempt was begun, in the present run. */
   attempts: z.number().int().nonnegative(),
   /** When the last of them began, in the present run. */
   startedAt: timeSchema.optional(),

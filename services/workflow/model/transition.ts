@@ -11,7 +11,7 @@ import {
 
 /** What an operator says of the ways that jobs go. */
 export interface TransitionLimits {
-  /** How often an attempt of one step is begun, in all runs of its job. */
+  /** How often an attempt of one step is begun, in one run of its job. */
   readonly maximumAttempts: number;
   /** How often a job is run. */
   readonly maximumRuns: number;

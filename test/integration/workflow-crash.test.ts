@@ -1,0 +1,159 @@
+// Proves that jobs survive kill -9 of the service at any moment: what was
+// acknowledged runs, and ends exactly once.
+import { readFileSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { JobView } from "../../lib/job-api/index.js";
+import {
+  type EngineProcess,
+  startEngineProcess,
+} from "../../services/workflow/testing/engine-process.js";
+import type { ChildServer } from "../fixtures/child-server.js";
+import { startDockerRegistry } from "../fixtures/docker-registry.js";
+import { buildTestImage, pushTestImage } from "../fixtures/test-image.js";
+import {
+  startWorkflowProcess,
+  type WorkflowProcess,
+} from "../fixtures/workflow-process.js";
+
+/** Points of time, in all lanes together. */
+const kills = 200;
+/** Services, each with a store of its own, on one engine. */
+const lanes = 4;
+
+let folder: string;
+let engine: EngineProcess;
+let registry: ChildServer;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "berth-crash-"));
+  await chmod(folder, 0o755);
+  await mkdir(join(folder, "marks"));
+  await chmod(join(folder, "marks"), 0o777); // the steps' users write there
+  engine = await startEngineProcess(folder);
+  registry = await startDockerRegistry();
+  await pushTestImage(registry.host, "tools", {
+    image: buildTestImage(),
+    tag: "latest",
+  });
+}, 60_000);
+
+afterAll(async () => {
+  await engine.kill();
+  await registry.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A job whose steps leave a mark each time that they run. */
+function submission(mark: string) {
+  const image = `${registry.host}/tools:latest`;
+  const step = (name: string, retry: string) => ({
+    name,
+    image,
+    retry,
+    entrypoint: ["/bin/sh", "-c", `echo ${name} >> ${mark}; sleep 0.05`],
+  });
+  return {
+    name: mark,
+    steps: [
+      step("first", "infrastructure"),
+      step("once", "never"),
+      step("last", "infrastructure"),
+    ],
+  };
+}
+
+async function post(url: string, body: unknown): Promise<JobView | undefined> {
+  try {
+    const response = await fetch(`${url}/v1/jobs`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (response.status !== 201) throw new Error(await response.text());
+    return (await response.json()) as JobView;
+  } catch (error) {
+    if (error instanceof TypeError) return undefined; // killed meanwhile
+    throw error;
+  }
+}
+
+async function get(url: string, id: string): Promise<JobView> {
+  const response = await fetch(`${url}/v1/jobs/${id}`);
+  expect(response.status).toBe(200);
+  return (await response.json()) as JobView;
+}
+
+/** One service that is killed and started; gives its acknowledged jobs. */
+async function runLane(lane: number) {
+  const own = join(folder, `lane-${lane}`);
+  await mkdir(own);
+  const acknowledged = new Map<string, string>();
+  const start = () =>
+    startWorkflowProcess(own, {
+      engine: { address: engine.address },
+      steps: { maximumAttempts: 100, retryDelay: "10ms" },
+      registries: { [registry.host]: { plainHttp: true } },
+    });
+  for (let round = 0; round < kills / lanes; round++) {
+    const service = await start();
+    const mark = join(folder, "marks", `${lane}-${round}`);
+    const posted = post(service.url, submission(mark));
+    // From before the answer to after the last step.
+    await sleep((round * 997) % 500);
+    await service.kill();
+    const job = await posted;
+    if (job !== undefined) acknowledged.set(job.id, mark);
+  }
+  return { service: await start(), acknowledged };
+}
+
+async function endOf(service: WorkflowProcess, id: string): Promise<JobView> {
+  for (;;) {
+    const job = await get(service.url, id);
+    if (["succeeded", "failed", "cancelled"].includes(job.state)) return job;
+    await sleep(50);
+  }
+}
+
+test("jobs survive 200 kills of the service, and end exactly once", async () => {
+  const running = await Promise.all(
+    Array.from({ length: lanes }, (_, lane) => runLane(lane)),
+  );
+  let lost = 0;
+  for (const { service, acknowledged } of running) {
+    expect(acknowledged.size).toBeGreaterThan(kills / lanes / 3);
+    for (const [id, mark] of acknowledged) {
+      const job = await endOf(service, id);
+      const marks = readFileSync(mark, "utf8").trim().split("\n");
+      const counts = (name: string) => marks.filter((m) => m === name).length;
+      expect(counts("first")).toBeGreaterThanOrEqual(1);
+      expect(counts("once")).toBeLessThanOrEqual(1);
+      const states = job.steps.map(({ state }) => state);
+      if (job.state === "succeeded") {
+        expect(states).toEqual(["succeeded", "succeeded", "succeeded"]);
+        expect(counts("once")).toBe(1);
+      } else {
+        // Whether it ran is unknown; that is said, and nothing is repeated.
+        expect(states).toEqual(["succeeded", "lost", "skipped"]);
+        lost++;
+      }
+    }
+  }
+  // Only where it was killed between asking the engine and its answer.
+  expect(lost).toBeLessThan(kills / 10);
+  const ended = await Promise.all(
+    running.map(async ({ service, acknowledged }) => {
+      const ids = [...acknowledged.keys()];
+      const read = () => Promise.all(ids.map((id) => get(service.url, id)));
+      const before = await read();
+      expect(await service.stop()).toBe(0);
+      expect(service.log()).not.toContain('"level":"error"');
+      return before;
+    }),
+  );
+  expect(ended.flat().length).toBeGreaterThan(kills / 3);
+}, 400_000);
