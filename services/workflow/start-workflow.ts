@@ -14,7 +14,7 @@ import {
 } from "../../lib/registry/index.js";
 import type { WorkflowConfiguration } from "./configuration.js";
 import { createJobWorkflow } from "./create-workflow.js";
-import type { JobObserver } from "./execution/job-observer.js";
+import type { EndedAttempt, JobObserver } from "./execution/job-observer.js";
 import type { JobWorkflow } from "./execution/job-workflow.js";
 import { RemoteEngine } from "./execution/remote-engine.js";
 import { createHttpServer } from "./http/create-http-server.js";
@@ -85,7 +85,7 @@ async function start(
   const traces = await configuredTraces(configuration);
   closing.defer(() => traces?.stop());
   const workflow = buildWorkflow(configuration, {
-    ...{ store, engine, metrics, sink, traces },
+    ...{ store, engine, metrics, log, sink, traces },
     source: images.source,
   });
   closing.defer(() => workflow.stop());
@@ -139,6 +139,7 @@ function buildWorkflow(
     store: JobStore;
     engine: RemoteEngine;
     metrics: Registry;
+    log: Logger;
     sink: (error: unknown) => void;
     source: ReturnType<typeof createConfiguredImageSource>["source"];
     traces: JobTraces | undefined;
@@ -153,6 +154,10 @@ function buildWorkflow(
   });
   const observer: JobObserver = {
     ...counted,
+    attemptEnded: (attempt) => {
+      counted.attemptEnded(attempt);
+      logBroken(parts.log, attempt);
+    },
     jobEnded: (job) => {
       counted.jobEnded(job);
       traces?.jobEnded(job);
@@ -184,6 +189,18 @@ function buildWorkflow(
     retryDelayMs: steps.retryDelay,
   });
   return workflow;
+}
+
+/** What machines do wrong is an operator's matter, though a retry helps. */
+function logBroken(log: Logger, { job, step, outcome }: EndedAttempt): void {
+  if (outcome.kind !== "broken") return;
+  const { code, text } = outcome.reason;
+  log.warn("Attempt of a step broke off", {
+    jobId: job.id,
+    step,
+    code,
+    reason: text,
+  });
 }
 
 /** Removes ended jobs when their time is over; gives how to stop that. */

@@ -63,7 +63,7 @@ export function createWorkflowMetrics(
   });
   return {
     attemptSent: (delayMs) => delay.observe(delayMs / 1_000),
-    attemptEnded: (outcome, durationMs) => {
+    attemptEnded: ({ outcome, durationMs }) => {
       const cached = outcome.kind === "ended" && outcome.result.cached;
       attempts.inc({ outcome: outcome.kind, cached: String(cached) });
       duration.observe(durationMs / 1_000);

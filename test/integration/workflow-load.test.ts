@@ -105,7 +105,8 @@ test("a thousand jobs of five steps end, each with its own output", async () => 
   for (const [index, id] of ids.entries()) {
     const job = await json<JobView>(`/v1/jobs/${id}`);
     expect(job).toMatchObject({ state: "succeeded", stepsSucceeded: steps });
-    expect(job.steps.map(({ attempts }) => attempts)).toEqual([1, 1, 1, 1, 1]);
+    if (job.steps.some(({ attempts }) => attempts > 1))
+      throw new Error(service.log());
     if (index % 50 > 0) continue;
     const log = await json<{ lines: string[] }>(`/jobs/${id}/log`);
     expect(log.lines).toEqual(

@@ -233,7 +233,8 @@ export class JobRun {
             cancel,
             stop,
           });
-    observer.attemptEnded(outcome, Date.now() - startedMs);
+    const durationMs = Date.now() - startedMs;
+    observer.attemptEnded({ job, step: name, outcome, durationMs });
     this.#live.delete(name);
     await this.#apply({ kind: "attemptEnded", step: name, outcome }, stop);
   }

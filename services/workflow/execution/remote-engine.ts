@@ -153,16 +153,18 @@ export class RemoteEngine implements Disposable {
     operations: AsyncIterable<Operation>,
     { onProgress }: FollowOptions,
   ): Promise<ExecuteResponse> {
-    for await (const operation of operations) {
-      const { name, metadata, done, error, response } = operation;
-      if (!done) {
-        onProgress(progressOf(name, metadata?.value));
-        continue;
+    let answer: ExecuteResponse | undefined;
+    // To its end, behind the answer: a server takes a connection that resets
+    // many streams for an attack (nghttp2, stream reset rate limit).
+    for await (const { name, metadata, ...operation } of operations) {
+      const { done, error, response } = operation;
+      if (!done) onProgress(progressOf(name, metadata?.value));
+      else if (error !== undefined) throw statusFromProto(error);
+      else if (response !== undefined) {
+        answer = ExecuteResponse.decode(response.value);
       }
-      if (error !== undefined) throw statusFromProto(error);
-      if (response === undefined) break;
-      return ExecuteResponse.decode(response.value);
     }
+    if (answer !== undefined) return answer;
     throw new StatusError(
       Code.Unavailable,
       "The engine ended the stream without a result",

@@ -189,7 +189,7 @@ export class JobScenario {
       retryDelayMs: 50,
       observer: {
         attemptSent: () => {},
-        attemptEnded: (outcome) => this.outcomes.push(outcome),
+        attemptEnded: ({ outcome }) => this.outcomes.push(outcome),
         jobEnded: () => {},
       },
       sink: (error) => this.errors.push(error),
