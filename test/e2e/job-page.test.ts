@@ -221,3 +221,29 @@ test("of a huge log the end is shown, and the whole can be saved", async () => {
   const text = await readFile(await download.path(), "utf8");
   expect(text.split("\n")).toHaveLength(200_001);
 });
+
+test("outputs are looked through and saved", async () => {
+  // The engine runs the step on this machine, so it puts them into CAS itself.
+  const command =
+    "mkdir -p outputs/1/docs; echo one > outputs/0; echo two > outputs/1/docs/b";
+  const outputs = [
+    { name: "report", path: "/report" },
+    { name: "site", path: "/site/" },
+  ];
+  const id = await scenario.submit({
+    steps: [{ name: "make", image, command, outputs }],
+  });
+  await openJob(id, "Succeeded");
+  const table = page.getByRole("table", { name: "Outputs" });
+  const save = async (name: string) => {
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      table.getByRole("link", { name }).click(),
+    ]);
+    return readFile(await download.path(), "utf8");
+  };
+  expect(await save("Download report")).toBe("one\n");
+  await table.getByText("Files in site").click();
+  await table.getByText("docs/").click();
+  expect(await save("b")).toBe("two\n");
+});

@@ -7,7 +7,7 @@ import { EventStreamParser } from "./event-stream-parser.js";
 export type Connection =
   | { readonly kind: "connecting" }
   | { readonly kind: "open" }
-  /** It broke, and is tried again at this time (ms since 1970). */
+  /** It broke, and is or was tried again at this time (ms since 1970). */
   | { readonly kind: "waiting"; readonly until: number }
   /** Nothing more comes. */
   | { readonly kind: "closed" };
@@ -47,8 +47,8 @@ async function run(
 ): Promise<void> {
   let parser = new EventStreamParser();
   let delayMs = firstDelayMs;
+  follower.onConnection({ kind: "connecting" });
   while (!signal.aborted) {
-    follower.onConnection({ kind: "connecting" });
     parser = new EventStreamParser(parser.lastEventId);
     try {
       const path = `/v1/jobs/${encodeURIComponent(id)}/events?log=true`;

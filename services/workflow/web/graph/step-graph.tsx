@@ -18,7 +18,7 @@ import {
 const wideNode = { width: 220, height: 64 };
 
 /** Two fit beside each other; their names take two lines. */
-const narrowNode = { width: 152, height: 88 };
+const narrowNode = { width: 152, height: 96 };
 
 /** Room for the ring of focus, which must not be cut off. */
 const margin = 8;

@@ -138,16 +138,20 @@ function Bar({
       aria-hidden="true"
     >
       <rect class="track" width="1000" height="12" />
-      {phases.map(({ kind, from, to }) => (
-        <rect
-          key={kind}
-          class={`phase-${kind}`}
-          x={(from - axis.from) * scale}
-          // What was too short to be seen was there nevertheless.
-          width={Math.max((to - from) * scale, 2)}
-          height="12"
-        />
-      ))}
+      {phases.map(({ kind, from, to }) => {
+        // What was too short to be seen was there nevertheless.
+        const width = Math.max((to - from) * scale, 3);
+        const x = Math.min((from - axis.from) * scale, 1_000 - width);
+        return (
+          <rect
+            key={kind}
+            class={`phase-${kind}`}
+            x={x}
+            width={width}
+            height="12"
+          />
+        );
+      })}
     </svg>
   );
 }

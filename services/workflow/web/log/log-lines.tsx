@@ -29,7 +29,12 @@ export function LogLines({
         />
       ))}
       {unfinished.filter(isOf).map((line) => (
-        <Line key={`${line.step} ${line.stream}`} line={line} />
+        <Line
+          key={`${line.step} ${line.stream}`}
+          line={line}
+          step={step}
+          isNew={true}
+        />
       ))}
     </>
   );
@@ -50,25 +55,37 @@ function Chunk({
     const rows: JSX.Element[] = [];
     let current = before;
     for (const [index, line] of lines.entries()) {
-      if (step === undefined && line.step !== current) {
-        rows.push(
-          <div key={`step ${index}`} class="log-step">
-            {line.step}
-          </div>,
-        );
-      }
-      current = line.step;
       if (step !== undefined && line.step !== step) continue;
-      rows.push(<Line key={index} line={line} />);
+      const isNew = line.step !== current;
+      current = line.step;
+      rows.push(<Line key={index} line={line} isNew={isNew} step={step} />);
     }
     return <div class="log-chunk">{rows}</div>;
   }, [lines, step, before]);
 }
 
-function Line({ line: { stream, text } }: { line: LogLine }): JSX.Element {
+function Line({
+  line,
+  step,
+  isNew,
+}: {
+  line: LogLine;
+  /** Of which step all lines are. */
+  step: string | undefined;
+  /** Whether the line before is of another step. */
+  isNew: boolean;
+}): JSX.Element {
+  const { stream, text } = line;
+  const look = isNew ? "log-step log-step-new" : "log-step";
+  const name = (
+    <span class={look} title={line.step}>
+      {line.step}
+    </span>
+  );
   // Text alone, whatever the program wrote: there is no way to HTML from here.
   return (
     <div class={`log-line log-${stream}`}>
+      {step === undefined && name}
       <span class="log-mark">{stream === "stderr" ? "err" : ""}</span>
       <span class="log-text">{text === "" ? " " : text}</span>
     </div>

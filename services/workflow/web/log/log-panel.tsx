@@ -99,7 +99,9 @@ function StepChoice({
   };
   return (
     <label class="field field-inline">
-      <span class="field-label">of</span>
+      <span class="field-label">
+        <span class="unseen">Show the log </span>of
+      </span>
       <select
         value={step?.name ?? ""}
         onChange={(event) => show(event.currentTarget.value)}

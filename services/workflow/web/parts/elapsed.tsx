@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { formatDuration } from "../text/duration.js";
+import { formatDuration, formatSeconds } from "../text/duration.js";
 import { useNow } from "./use-now.js";
 
 /** How long something took, or takes until now. */
@@ -15,6 +15,6 @@ export function Elapsed({
   const elapsed = end - Date.parse(from);
   // Of what still goes on, tenths would only flicker.
   const shown =
-    to === undefined ? Math.floor(elapsed / 1_000) * 1_000 : elapsed;
-  return <span class="number">{formatDuration(shown)}</span>;
+    to === undefined ? formatSeconds(elapsed) : formatDuration(elapsed);
+  return <span class="number">{shown}</span>;
 }

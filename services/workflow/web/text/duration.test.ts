@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { formatAgo, formatDuration } from "./duration.js";
+import { formatAgo, formatDuration, formatSeconds } from "./duration.js";
 
 test.each([
   [-5, "0 ms"],
@@ -28,4 +28,13 @@ test.each([
   [172_800_000, "2 d ago"],
 ])("formatAgo() writes %d ms as %s", (milliseconds, text) => {
   expect(formatAgo(milliseconds)).toBe(text);
+});
+
+test.each([
+  [-1, "0 s"],
+  [8_999, "8 s"],
+  [59_999, "59 s"],
+  [61_500, "1 min 01 s"],
+])("formatSeconds() writes %d ms as %s", (milliseconds, text) => {
+  expect(formatSeconds(milliseconds)).toBe(text);
 });

@@ -22,6 +22,12 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(ms / day)} d ${Math.floor((ms % day) / hour)} h`;
 }
 
+/** A duration for people that grows while they look: in whole seconds. */
+export function formatSeconds(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / second));
+  return seconds < 60 ? `${seconds} s` : formatDuration(seconds * second);
+}
+
 /** How long ago something was: "just now", "3 min ago", "2 d ago". */
 export function formatAgo(milliseconds: number): string {
   if (milliseconds < 10 * second) return "just now";
