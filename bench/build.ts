@@ -153,7 +153,10 @@ async function startBerth(
   const address = `127.0.0.1:${await freePort()}`;
   const child = spawn(
     join(root, "bin/berth"),
-    ["up", "--state", join(folder, "state"), "--listen", address],
+    [
+      ...["up", "--state", join(folder, "state"), "--listen", address],
+      ...["--jobs-listen", "off"],
+    ],
     { stdio: ["ignore", "pipe", "ignore"] },
   );
   stops.push(() => child.kill());

@@ -99,6 +99,7 @@ test("berth up says once that its address is taken", async () => {
   const state = join(folder, "second");
   const { status, stderr } = await command(
     ...["up", "--state", state, "--listen", berth.address],
+    ...["--jobs-listen", "off"],
   );
   expect(status).toBe(1);
   expect(stderr).toContain(

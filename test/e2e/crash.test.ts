@@ -145,6 +145,7 @@ describe.each(modes)("crashes with %s", (mode, options) => {
     try {
       const second = await runProgram(`${projectFolder}/bin/berth`, [
         ...["up", "--state", state, "--listen", berth.address],
+        ...["--jobs-listen", "off"],
       ]);
       expect(second.status).toBe(1);
       expect(second.stdout).toBe("");
@@ -176,6 +177,7 @@ describe.each(modes)("crashes with %s", (mode, options) => {
     await until(() => processesWith(`--config=${state}/`).length === 0);
     const child = spawn(`${projectFolder}/bin/berth`, [
       ...["up", "--state", state, "--listen", berth.address],
+      ...["--jobs-listen", berth.jobsUrl.replace("http://", "")],
     ]);
     const end = new Promise((resolve) => child.once("close", resolve));
     try {

@@ -27,6 +27,7 @@ function configuration(isRoot: boolean) {
     {
       state: folder,
       listen: "127.0.0.1:0",
+      jobsListen: "127.0.0.1:3000",
       isRoot,
       jobs: 3,
       cacheSize: "1GiB",
@@ -49,6 +50,7 @@ test.each([
   ["engine", true],
   ["router", true],
   ["rootFetcher", true],
+  ["workflow", true],
   ["engine", false],
   ["router", false],
   ["rootFetcher", false],

@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { answersHttp } from "../up/answers-http.js";
+import { jobsUrl } from "../up/jobs-url.js";
 import { localPaths } from "../up/local-configuration.js";
 import { isServingAt } from "../up/wait-until-serving-grpc.js";
 import type { Finding } from "./finding.js";
 
 /**
  * Whether the services of `berth up` answer: the root fetcher on its socket,
- * engine and router by their health service, at the addresses that the state
+ * engine and router by their health service, jobs by their API, at the addresses that the state
  * folder has of the last start. One that is down beside others is a failure.
  */
 export async function checkRunning(state: string): Promise<Finding[]> {
@@ -20,6 +22,12 @@ export async function checkRunning(state: string): Promise<Finding[]> {
   ];
   if (engine !== undefined) {
     services.push(["engine", engine, await isServingAt(engine)]);
+  }
+  const jobs = jobsListen(join(configuration, "workflow.json"));
+  if (jobs !== undefined) {
+    const url = jobsUrl(jobs);
+    const isUp = await answersHttp(`${url}/v1/jobs?limit=1`);
+    services.push(["job service", `${url}/`, isUp]);
   }
   // At the engine's address somebody else's may answer.
   if (!services.slice(0, 2).some(([, , isUp]) => isUp)) {
@@ -44,6 +52,17 @@ function engineAddress(file: string): string | undefined {
     return typeof address === "string" ? address : undefined;
   } catch {
     return undefined; // "berth up" never ran there
+  }
+}
+
+/** Where jobs were to be served; undefined if they were not. */
+function jobsListen(file: string): string | undefined {
+  try {
+    const listen: unknown = JSON.parse(readFileSync(file, "utf8"))?.http
+      ?.listen;
+    return typeof listen === "string" ? listen : undefined;
+  } catch {
+    return undefined; // "berth up" never ran there, or without jobs
   }
 }
 

@@ -5,10 +5,11 @@ import { Code, StatusError } from "../../../lib/status/index.js";
 
 /** Where this checkout's programs are, after `make build`. */
 export interface Installation {
-  /** main.js of engine, router and root fetcher. */
+  /** main.js of each service. */
   readonly engine: string;
   readonly router: string;
   readonly rootFetcher: string;
+  readonly workflow: string;
   /** The static berth-exec. */
   readonly helper: string;
 }
@@ -21,6 +22,7 @@ export function findInstallation(): Installation {
     engine: service("engine"),
     router: service("router"),
     rootFetcher: service("root-fetcher"),
+    workflow: service("workflow"),
     helper: join(
       dist,
       "../services/chroot-helper/target/x86_64-unknown-linux-musl/release/berth-exec",

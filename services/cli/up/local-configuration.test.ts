@@ -7,6 +7,7 @@ import {
 const settings: LocalSettings = {
   state: "/state",
   listen: "127.0.0.1:8980",
+  jobsListen: "127.0.0.1:3000",
   isRoot: false,
   cacheSize: "1GiB",
   rootsSize: "1GiB",
@@ -25,6 +26,7 @@ const installation = {
   engine: "/engine",
   router: "/router",
   rootFetcher: "/root-fetcher",
+  workflow: "/workflow",
 };
 
 test("localConfiguration() lets jobs alone name secrets", () => {
@@ -54,7 +56,7 @@ test.each([
 );
 
 test("localConfiguration() lists each registry once, with its mirrors", () => {
-  const { router, rootFetcher } = localConfiguration(
+  const { router, rootFetcher, workflow } = localConfiguration(
     {
       ...settings,
       registries: ["private.test", "Hub.test:443"],
@@ -74,4 +76,5 @@ test("localConfiguration() lists each registry once, with its mirrors", () => {
   };
   expect(router).toMatchObject({ registries });
   expect(rootFetcher).toMatchObject({ registries });
+  expect(workflow).toMatchObject({ registries });
 });

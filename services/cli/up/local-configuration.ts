@@ -8,6 +8,8 @@ export interface LocalSettings {
   readonly state: string;
   /** "host:port" of the engine. */
   readonly listen: string;
+  /** "host:port" of page and API of jobs; undefined: there are none. */
+  readonly jobsListen: string | undefined;
   readonly isRoot: boolean;
   /** Actions at a time; undefined: the machine's cores. */
   readonly jobs?: number | undefined;
@@ -44,6 +46,8 @@ export interface LocalPaths {
   readonly store: string;
   readonly build: string;
   readonly engineState: string;
+  /** Of the jobs' records. */
+  readonly jobs: string;
   /** Large files on their way to CAS. */
   readonly spool: string;
   /** Key of what the router writes down about images. */
@@ -63,6 +67,7 @@ export function localPaths(state: string): LocalPaths {
     store: join(state, "store"),
     build: join(state, "build"),
     engineState: join(state, "engine"),
+    jobs: join(state, "jobs"),
     spool: join(state, "spool"),
     recordKey: join(state, "configuration/record.key"),
     secrets: join(state, "secrets"),
@@ -90,6 +95,7 @@ export function localConfiguration(
   engine: unknown;
   router: unknown;
   rootFetcher: unknown;
+  workflow: unknown;
   /** berth-exec's, in TOML. */
   helper: string;
 } {
@@ -136,6 +142,17 @@ export function localConfiguration(
       ...(settings.isRoot ? { sandboxUid, sandboxGid: sandboxUid } : {}),
       maximumSize: settings.rootsSize,
       cas: { address: settings.listen },
+    },
+    workflow: {
+      ...common,
+      http: {
+        listen: settings.jobsListen,
+        // Requests may call it as it was called here.
+        hosts: [settings.jobsListen?.replace(/:\d+$/, "") ?? ""],
+      },
+      engine: { address: settings.listen, instanceName: "jobs" },
+      store: { kind: "sqlite", path: join(paths.jobs, "jobs.sqlite") },
+      steps: { network: settings.network },
     },
     helper: helperToml(settings, paths),
   };

@@ -9,6 +9,8 @@ export interface Start {
   readonly done: Promise<void>;
   /** Takes a line of a service's log. */
   line(name: string, line: string): void;
+  /** A service serves, as was found in another way. */
+  serving(name: string): void;
   /** A service ended by itself. */
   ended(name: string, why: string): void;
 }
@@ -25,13 +27,16 @@ export function createStart(names: readonly string[]): Start {
     [resolve, reject] = settle;
   });
   done.catch(() => {}); // whoever waits sees it
+  const serving = (name: string) => {
+    waiting.delete(name);
+    if (waiting.size === 0) resolve();
+  };
   return {
     done,
     line: (name, line) => {
-      if (!line.includes('"msg":"Serving')) return;
-      waiting.delete(name);
-      if (waiting.size === 0) resolve();
+      if (line.includes('"msg":"Serving')) serving(name);
     },
+    serving,
     ended: (name, why) =>
       reject(
         new StatusError(

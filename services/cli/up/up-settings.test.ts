@@ -7,6 +7,11 @@ test.each([
   [["--listen", ":8000"], "--listen must be an address"],
   [["--listen", "127.0.0.1:0"], "--listen must be an address"],
   [["--listen", "127.0.0.1:99999"], "--listen must be an address"],
+  [
+    ["--jobs-listen", "unix:/x"],
+    '--jobs-listen must be an address such as "127.0.0.1:3000", or "off"',
+  ],
+  [["--jobs-listen", "3000"], "--jobs-listen must be an address"],
   [["--cache-size", "x"], '--cache-size must be a size such as "10GiB"'],
   [["--roots-size", "0"], '--roots-size must be a size such as "10GiB"'],
   [["--jobs", "0"], "--jobs must be a number from 1 to 1024"],
@@ -28,6 +33,13 @@ test.each([
       message: expect.stringContaining(text),
     }),
   );
+});
+
+test("parseUpSettings() serves jobs unless they are off", () => {
+  const listen = (...args: string[]) => parseUpSettings(args, {}).jobsListen;
+  expect(listen()).toBe("127.0.0.1:3000");
+  expect(listen("--jobs-listen", "[::1]:80")).toBe("[::1]:80");
+  expect(listen("--jobs-listen", "off")).toBeUndefined();
 });
 
 test("parseUpSettings() takes ports, sockets and sizes", () => {

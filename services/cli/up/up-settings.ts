@@ -10,6 +10,7 @@ import { findDockerConfig } from "./write-configuration-files.js";
 const optionTable = {
   state: { type: "string" },
   listen: { type: "string", default: "127.0.0.1:8980" },
+  "jobs-listen": { type: "string", default: "127.0.0.1:3000" },
   jobs: { type: "string" },
   "cache-size": { type: "string", default: "20GiB" },
   "roots-size": { type: "string", default: "50GiB" },
@@ -49,6 +50,7 @@ export function parseUpSettings(
   return {
     state: resolve(chooseStateFolder("up", values.state, env)),
     listen: checkListen(values.listen),
+    jobsListen: parseJobsListen(values["jobs-listen"]),
     isRoot: process.getuid?.() === 0,
     jobs: parseJobs(values.jobs),
     cacheSize: checkSize("cache-size", values["cache-size"]),
@@ -96,11 +98,22 @@ function oneOf<Value extends string>(
 }
 
 function checkListen(value: string): string {
-  const port = /^(?:\[[0-9A-Fa-f:]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(value)?.[1];
-  const isTcp = port !== undefined && Number(port) > 0 && Number(port) < 65_536;
-  if (isTcp || /^unix:\/./.test(value)) return value;
+  if (isTcpAddress(value) || /^unix:\/./.test(value)) return value;
   const wanted = 'an address such as "127.0.0.1:8980", or "unix:/path"';
   throw wrongValue("listen", wanted, value);
+}
+
+/** Port 3000 is that of Dray, whose API is served there. */
+function parseJobsListen(value: string): string | undefined {
+  if (value === "off") return undefined;
+  if (isTcpAddress(value)) return value;
+  const wanted = 'an address such as "127.0.0.1:3000", or "off"';
+  throw wrongValue("jobs-listen", wanted, value);
+}
+
+function isTcpAddress(value: string): boolean {
+  const port = /^(?:\[[0-9A-Fa-f:]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(value)?.[1];
+  return port !== undefined && Number(port) > 0 && Number(port) < 65_536;
 }
 
 function parseJobs(value: string | undefined): number | undefined {

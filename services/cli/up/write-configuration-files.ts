@@ -40,8 +40,9 @@ export async function writeConfigurations(
   // Actions and other users of the machine have no business in these.
   // What a spool holds is of use to one process only.
   await rm(paths.spool, { recursive: true, force: true });
-  const { run, configuration, engineState, spool, secrets } = paths;
-  for (const folder of [run, configuration, engineState, spool, secrets]) {
+  const { run, configuration, engineState, jobs, spool, secrets } = paths;
+  const folders = [run, configuration, engineState, jobs, spool, secrets];
+  for (const folder of folders) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
   await makeKey(paths.recordKey);
@@ -52,8 +53,13 @@ export async function writeConfigurations(
     ["root-fetcher", "rootFetcher"],
     ["router", "router"],
     ["engine", "engine"],
+    ["workflow", "workflow"],
   ] as const) {
     const file = join(paths.configuration, `${name}.json`);
+    if (name === "workflow" && settings.jobsListen === undefined) {
+      await rm(file, { force: true }); // nobody shall look for it there
+      continue;
+    }
     await writeFile(file, `${JSON.stringify(values[key], undefined, 2)}\n`);
     const program = installation[key];
     services.push({
