@@ -73,12 +73,14 @@ else
 fi
 echo "  $image"
 
-say "berth up: engine, router and root fetcher"
+say "berth up: engine, router, root fetcher and jobs"
 port=$(free_port)
-bin/berth up --state "$work/state" --listen "127.0.0.1:$port" >"$work/up.log" 2>&1 &
+jobs=127.0.0.1:$(free_port)
+bin/berth up --state "$work/state" --listen "127.0.0.1:$port" --jobs-listen "$jobs" \
+  >"$work/up.log" 2>&1 &
 processes+=($!)
 wait_for 30 grep -q '^berth is up' "$work/up.log"
-echo "  grpc://127.0.0.1:$port"
+echo "  grpc://127.0.0.1:$port, http://$jobs/"
 
 say "Bazel builds and tests examples/bazel; every action runs in the image"
 build
@@ -99,10 +101,35 @@ echo "  \$ berth run $image -- sh -c 'cat /etc/debian_version; id -un'"
 bin/berth run --engine "127.0.0.1:$port" --state "$work/state" "$image" -- \
   sh -c 'cat /etc/debian_version; id -un' | sed 's/^/  /'
 
+say "A job of three steps, each reading what the one before wrote"
+export BERTH_SERVER=http://$jobs
+job() {
+  bin/berth job submit --follow examples/jobs/word-count.yaml \
+    --set "steps.generate.image=$image" --set "steps.transform.image=$image" \
+    --set "steps.count.image=$image" "$@" >"$work/job.log" 2>&1 || {
+    cat "$work/job.log" >&2
+    return 1
+  }
+}
+job
+sed 's/^/  /' "$work/job.log"
+
+say "The same job again: it says cache: true, so nothing runs"
+job
+grep '^berth: ' "$work/job.log" | sed 's/^/  /'
+[ "$(grep -c '(cached)' "$work/job.log")" -eq 3 ]
+
+say "With another last step, that one alone runs"
+job --set 'steps.count.command=sort -u | wc -l'
+sed -n '/^berth: /p; /^count/p' "$work/job.log" | sed 's/^/  /'
+[ "$(grep -c '(cached)' "$work/job.log")" -eq 2 ]
+bin/berth job ls | sed 's/^/  /'
+echo "  the page with them: http://$jobs/"
+
 say "The same with the image as the action's input root, by way of CAS (--mode inline)"
 inline=$(free_port)
 bin/berth up --mode inline --state "$work/inline" --listen "127.0.0.1:$inline" \
-  >"$work/inline.log" 2>&1 &
+  --jobs-listen off >"$work/inline.log" 2>&1 &
 processes+=($!)
 wait_for 30 grep -q '^berth is up' "$work/inline.log"
 bin/berth run --engine "127.0.0.1:$inline" --state "$work/inline" "$image" -- \
@@ -123,7 +150,13 @@ say "Next"
 cat <<'END'
   bin/berth up                            the same for your own builds; prints the flags
   bin/berth run IMAGE -- COMMAND          one action in any image
+  bin/berth job submit --follow FILE      a job of several containers, as examples/jobs has
+                                          them; watch it at http://127.0.0.1:3000/
   bin/berth image ls IMAGE                what an image holds; import, diff, export
   bin/berth doctor                        what this machine lacks
   docs/buildbarn.md                       berth on a Buildbarn cluster
 END
+if [ -t 0 ] && [ -t 1 ]; then
+  say "The page with the jobs is at http://$jobs/ until you press Enter"
+  read -r || true
+fi

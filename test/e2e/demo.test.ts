@@ -1,5 +1,5 @@
 // Proves that the demo does what the README says: a real Bazel builds in a real
-// image, and builds again from the cache alone.
+// image, and builds again from the cache alone, as does a job.
 import { expect, test } from "@jest/globals";
 import { runProgram } from "../fixtures/berth.js";
 import { projectFolder } from "../fixtures/project-folder.js";
@@ -18,6 +18,11 @@ test("make demo shows the image's system, and a build of cache hits", async () =
   expect(first).toMatch(/\/\/:hello_test .*PASSED/);
   expect(second).toMatch(/\d+ remote cache hit, \d+ internal\./);
   expect(second).toMatch(/\/\/:hello_test .*\(cached\) PASSED/);
+  expect(second).toContain("  count     |       3 THE\n");
+  const jobs = second.split(/The same job again|With another last step/);
+  expect(jobs[1]?.match(/succeeded \(cached\)/g)).toHaveLength(3);
+  expect(jobs[2]?.match(/succeeded \(cached\)/g)).toHaveLength(2);
+  expect(second).toMatch(/the page with them: http:\/\/127\.0\.0\.1:\d+\//);
   expect(second).toContain("Debian GNU/Linux 13 (trixie), in /bazel_exec_root");
   expect(second).toContain("  M /etc/motd  ");
   expect(second).toContain("  0 added, 0 deleted, 1 modified, ");
