@@ -23,6 +23,11 @@ export class FairQueue {
     this.#idleSlots = Array.from({ length: slots }, (_, index) => index);
   }
 
+  /** Whether what comes now would have to wait. */
+  get isFull(): boolean {
+    return this.#idleSlots.length === 0;
+  }
+
   /** How much waits. */
   get length(): number {
     return this.#length;

@@ -37,7 +37,7 @@ const limits = z.strictObject({
   /** Runs of one job: the first, and its retries. */
   runs: z.number().int().positive().max(1_000).default(50),
   /** Steps that the engine has at a time, of all jobs. */
-  stepsInFlight: z.number().int().positive().max(10_000).default(500),
+  stepsInFlight: z.number().int().positive().max(10_000).default(200),
   /** How long a registry may be away before jobs fail that need it. */
   prepareTimeout: durationMs().default(300_000),
 });

@@ -51,7 +51,7 @@ export function createWorkflowMetrics(
   const buckets = [...durationBuckets];
   const delay = new Histogram({
     name: "berth_workflow_scheduling_delay_seconds",
-    help: "From when a step could begin until the engine was asked",
+    help: "From when a step could begin, and had a place, until the engine was asked",
     buckets,
     registers,
   });

@@ -38,7 +38,6 @@ beforeAll(async () => {
   service = await startWorkflowProcess(folder, {
     engine: { address: engine.address },
     registries: { [registry.host]: { plainHttp: true } },
-    limits: { stepsInFlight: 2_000 },
     diagnostics: "127.0.0.1:0",
   });
 }, 60_000);
@@ -105,8 +104,7 @@ test("a thousand jobs of five steps end, each with its own output", async () => 
   for (const [index, id] of ids.entries()) {
     const job = await json<JobView>(`/v1/jobs/${id}`);
     expect(job).toMatchObject({ state: "succeeded", stepsSucceeded: steps });
-    if (job.steps.some(({ attempts }) => attempts > 1))
-      throw new Error(service.log());
+    expect(job.steps.map(({ attempts }) => attempts)).toEqual([1, 1, 1, 1, 1]);
     if (index % 50 > 0) continue;
     const log = await json<{ lines: string[] }>(`/jobs/${id}/log`);
     expect(log.lines).toEqual(

@@ -13,7 +13,10 @@ export interface EndedAttempt {
 
 /** Told what happens to jobs, for metrics and traces. Must not throw. */
 export interface JobObserver {
-  /** A step's action is handed to the engine, so long after it could be. */
+  /**
+   * A step's action is handed to the engine, so long after it could be: since
+   * its needs were met and it had a place.
+   */
   attemptSent(delayMs: number): void;
   attemptEnded(attempt: EndedAttempt): void;
   /** A run of a job has ended. */

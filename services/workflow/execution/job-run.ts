@@ -202,15 +202,25 @@ export class JobRun {
     if (cancel.aborted && step.state.kind === "ready") return;
     const place =
       step.state.kind === "running" ? new AbortController().signal : signal;
+    // What waits for a place is not kept waiting by us.
+    const { isFull } = queue;
+    const run = () =>
+      this.#runAttempt(step, {
+        cancel,
+        dueMs: isFull ? Date.now() : readySince(step),
+      });
     await queue
-      .run(this.#record.job.tenant, () => this.#runAttempt(step, cancel), place)
+      .run(this.#record.job.tenant, run, place)
       .catch((error: unknown) => {
         stop.throwIfAborted();
         if (!cancel.aborted || this.#isRunning(step)) throw error;
       });
   }
 
-  async #runAttempt(step: Step, cancel: AbortSignal): Promise<void> {
+  async #runAttempt(
+    step: Step,
+    { cancel, dueMs }: { cancel: AbortSignal; dueMs: number },
+  ): Promise<void> {
     const { name } = step.specification;
     const { observer, stop, engine, settings } = this.#parts;
     const isResumed = step.state.kind === "running";
@@ -229,7 +239,7 @@ export class JobRun {
             settings,
             metadata: this.#parts.metadataOf(job, step),
             onProgress: (progress) => this.#onProgress(step, progress),
-            onSent: () => observer.attemptSent(Date.now() - readySince(step)),
+            onSent: () => observer.attemptSent(Date.now() - dueMs),
             cancel,
             stop,
           });

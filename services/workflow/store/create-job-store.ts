@@ -3,8 +3,8 @@ import type { ErrorSink } from "../../../lib/grpc/index.js";
 import { wrap } from "../../../lib/status/index.js";
 import type { JobStore } from "./job-store.js";
 import { RedisJobStore } from "./redis/redis-job-store.js";
-import { SqliteJobStore } from "./sqlite-job-store.js";
 import type { StoreConfiguration } from "./store-configuration.js";
+import { ThreadedJobStore } from "./threaded-job-store.js";
 
 /**
  * Opens the configured store, which the caller closes. The sink is told what
@@ -17,7 +17,7 @@ export async function createJobStore(
   sink: ErrorSink,
 ): Promise<JobStore> {
   if (configuration.kind === "sqlite") {
-    return new SqliteJobStore({ path: configuration.path, sink });
+    return ThreadedJobStore.open({ path: configuration.path, sink });
   }
   const { url, prefix, passwordFile, caFile } = configuration;
   const password = await readOptionalFile(passwordFile);

@@ -13,14 +13,20 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import type { ErrorSink } from "../../../lib/grpc/index.js";
 import { Code, StatusError } from "../../../lib/status/index.js";
 import {
   findLost,
   startJobStoreWriter,
 } from "../../../test/fixtures/job-store-writer.js";
 import { newStoredJob } from "../../../test/fixtures/stored-job.js";
-import { describeJobStore } from "../../../test/suites/job-store-suite.js";
+import {
+  describeJobStore,
+  type JobStoreUnderTest,
+} from "../../../test/suites/job-store-suite.js";
+import type { JobStore } from "./job-store.js";
 import { SqliteJobStore } from "./sqlite-job-store.js";
+import { ThreadedJobStore } from "./threaded-job-store.js";
 
 let directory: string;
 let path: string;
@@ -50,16 +56,24 @@ function onFile<Result>(run: (database: Database.Database) => Result): Result {
   }
 }
 
-/** Runs SQL while a store has been closed for it, since it locks the file. */
-describeJobStore("SqliteJobStore", async () => {
+/** The store, and one in a thread of its own, which must be the same. */
+const openers: Record<string, (sink: ErrorSink) => Promise<JobStore>> = {
+  SqliteJobStore: async (sink) => open(sink),
+  ThreadedJobStore: (sink) => ThreadedJobStore.open({ path, sink }),
+};
+
+async function startStore(
+  openStore: (sink: ErrorSink) => Promise<JobStore>,
+): Promise<JobStoreUnderTest> {
   const errors: unknown[] = [];
-  let store = open((error) => errors.push(error));
+  let store = await openStore((error) => errors.push(error));
+  /** Runs SQL while the store is closed for it, since it locks the file. */
   const beside = async <Result>(
     run: (database: Database.Database) => Result,
   ): Promise<Result> => {
     await store.close();
     const result = onFile(run);
-    store = open((error) => errors.push(error));
+    store = await openStore((error) => errors.push(error));
     return result;
   };
   return {
@@ -71,7 +85,7 @@ describeJobStore("SqliteJobStore", async () => {
     }),
     errors,
     reopen: async () => {
-      store = open((error) => errors.push(error));
+      store = await openStore((error) => errors.push(error));
       return store;
     },
     damage: (id, record) =>
@@ -91,6 +105,22 @@ describeJobStore("SqliteJobStore", async () => {
       }),
     stop: () => store.close(),
   };
+}
+
+for (const [name, openStore] of Object.entries(openers)) {
+  describeJobStore(name, () => startStore(openStore));
+}
+
+test("ThreadedJobStore says in whose way it is", async () => {
+  const first = await ThreadedJobStore.open({ path, sink: () => {} });
+  await expect(
+    ThreadedJobStore.open({ path, sink: () => {} }),
+  ).rejects.toMatchObject({ code: Code.FailedPrecondition });
+  await first.close();
+  await expect(first.get("x")).rejects.toMatchObject({
+    code: Code.Unavailable,
+    message: "The job store is closed",
+  });
 });
 
 test("SqliteJobStore keeps its files from others", async () => {
