@@ -83,16 +83,18 @@ export async function createHttpServer(
   });
   observeRequests(server, { log, metrics, slots: context.slots });
   await describeRoutes(server);
-  await server.register(async (scope) => {
+  await server.register((scope, _options, done) => {
     takeAnyBody(scope, tenants);
     registerJobRoutes(scope, context);
     registerEventRoutes(scope, context);
     registerStepRoutes(scope, context);
+    done();
   });
-  await server.register(async (scope) => {
+  await server.register((scope, _options, done) => {
     takeAnyBody(scope, tenants);
     answerErrorsAsDray(scope, log);
     registerDrayRoutes(scope, context);
+    done();
   });
   registerOpenApiRoute(server);
   registerStaticPage(server, page);
