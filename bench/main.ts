@@ -1,9 +1,11 @@
 // `make bench`: measures ours against peers in one run, prints a table, and
-// writes bench/out/report.json. Arguments choose parts: start root import route build.
+// writes bench/out/report.json. Arguments choose parts: start root import route
+// build jobs.
 import { fileURLToPath } from "node:url";
 import { benchBuild } from "./build.js";
 import { measureColdRoot } from "./cold-root.js";
 import { benchImport } from "./import.js";
+import { benchJobs } from "./jobs.js";
 import { type BenchRow, formatTable, writeReport } from "./report.js";
 import { benchRouteAction } from "./route-action.js";
 import { benchStart } from "./start.js";
@@ -15,6 +17,7 @@ const parts: Readonly<Record<string, () => BenchRow[] | Promise<BenchRow[]>>> =
     import: benchImport,
     route: benchRouteAction,
     build: benchBuild,
+    jobs: benchJobs,
   };
 
 const chosen = process.argv.slice(2);
