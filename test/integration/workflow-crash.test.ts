@@ -27,6 +27,8 @@ const lanes = 4;
 let folder: string;
 let engine: EngineProcess;
 let registry: ChildServer;
+/** The last of each lane. */
+const services: WorkflowProcess[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "berth-crash-"));
@@ -42,6 +44,7 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
+  for (const service of services) await service.kill();
   await engine.kill();
   await registry.stop();
   await rm(folder, { recursive: true, force: true });
@@ -54,7 +57,12 @@ function submission(mark: string) {
     name,
     image,
     retry,
-    entrypoint: ["/bin/sh", "-c", `echo ${name} >> ${mark}; sleep 0.05`],
+    // Steps run as different users of the machine.
+    entrypoint: [
+      "/bin/sh",
+      "-ec",
+      `umask 0; echo ${name} >> ${mark}; sleep 0.05`,
+    ],
   });
   return {
     name: mark,
@@ -66,19 +74,21 @@ function submission(mark: string) {
   };
 }
 
+/** Undefined if the service was killed before it had answered. */
 async function post(url: string, body: unknown): Promise<JobView | undefined> {
-  try {
-    const response = await fetch(`${url}/v1/jobs`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    if (response.status !== 201) throw new Error(await response.text());
-    return (await response.json()) as JobView;
-  } catch (error) {
-    if (error instanceof TypeError) return undefined; // killed meanwhile
-    throw error;
-  }
+  const answer = await fetch(`${url}/v1/jobs`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  })
+    .then(async (response) => ({
+      status: response.status,
+      text: await response.text(),
+    }))
+    .catch(() => undefined);
+  if (answer === undefined) return undefined;
+  expect(answer).toMatchObject({ status: 201 });
+  return JSON.parse(answer.text) as JobView;
 }
 
 async function get(url: string, id: string): Promise<JobView> {
@@ -108,7 +118,9 @@ async function runLane(lane: number) {
     const job = await posted;
     if (job !== undefined) acknowledged.set(job.id, mark);
   }
-  return { service: await start(), acknowledged };
+  const service = await start();
+  services.push(service);
+  return { service, acknowledged };
 }
 
 async function endOf(service: WorkflowProcess, id: string): Promise<JobView> {
