@@ -20,6 +20,19 @@ step() {
   fi
 }
 
+# The suites that took longest: where time is to be found.
+slowest() {
+  node -e '
+    const { testResults } = JSON.parse(require("fs").readFileSync(process.argv[1]));
+    testResults
+      .map(({ name, startTime, endTime }) => [endTime - startTime, name])
+      .sort(([a], [b]) => b - a)
+      .slice(0, 8)
+      .forEach(([ms, name]) =>
+        console.log(`   ${(ms / 1000).toFixed(0).padStart(4)} s  ${require("path").relative(process.cwd(), name)}`));
+  ' "$1" || true
+}
+
 # Adds the counts that jest wrote; a run without a report counts as a failure.
 # What a test that timed out left running must not keep all others waiting.
 jest_suite() {
@@ -28,6 +41,7 @@ jest_suite() {
   report=$(mktemp)
   NODE_OPTIONS='--experimental-vm-modules --no-warnings --enable-source-maps' \
     npx --no-install jest --forceExit --json --outputFile="$report" "$@" >/dev/null
+  slowest "$report"
   counts=$(node -e '
     const report = JSON.parse(require("fs").readFileSync(process.argv[1]));
     const broken = report.numRuntimeErrorTestSuites;
@@ -62,10 +76,11 @@ cargo_suite
 # By default jest leaves one core idle: half of a machine that has two.
 jest_suite --maxWorkers=100% dist/lib dist/services dist/bench dist/test/architecture
 # What measures memory and waits, or keeps both cores busy, runs by itself.
-alone='integration/(root-fetcher-pulls|root-fetcher-cas|image-import-peers)'
+alone='integration/(root-fetcher-pulls|root-fetcher-cas|image-import-peers|workflow-)'
 jest_suite --maxWorkers=100% dist/test/integration --testPathIgnorePatterns="$alone"
 jest_suite --runInBand "dist/test/$alone"
-jest_suite --runInBand dist/test/e2e
+# Each has servers of its own, and waits for them more than it computes.
+jest_suite --maxWorkers=100% dist/test/e2e
 
 echo
 echo "$passed passed, $failed failed"
