@@ -28,8 +28,8 @@ beforeEach(async () => {
     async function* (_, { step, stream, offset, limit }) {
       const data = written.get(`${step}/${stream}`) ?? Buffer.alloc(0);
       const end = limit === undefined ? data.length : offset + limit;
-      for (let at = offset; at < Math.min(end, data.length); at += 50_000) {
-        const piece = data.subarray(at, Math.min(at + 50_000, end));
+      for (let at = offset; at < Math.min(end, data.length); at += 500_000) {
+        const piece = data.subarray(at, Math.min(at + 500_000, end));
         bytesRead += piece.length;
         yield piece;
       }
@@ -137,5 +137,30 @@ describe("LogOrder", () => {
     bytesRead = 0;
     expect(await lines(50_000, 3)).toHaveLength(3);
     expect(bytesRead).toBeLessThan(2_500_000);
+  });
+
+  test("reads no more than an answer has room for", async () => {
+    states = { a: "failed", b: "skipped" };
+    const reason = { code: "UNAVAILABLE", text: "The engine is away" };
+    jobState = { kind: "failed", at: 0, reason };
+    const line = `${"z".repeat(9_999)}\n`;
+    write("a/stdout", line.repeat(3_000)); // 30 MB
+    const first = await lines(0, 100_000);
+    expect(first).toHaveLength(Math.ceil(2 ** 23 / line.length));
+    expect(bytesRead).toBeLessThan(21e6); // 10 MB, for the order and the lines
+    const all = [...first];
+    for (let more = first; more.length > 0; all.push(...more)) {
+      more = await lines(all.length, 100_000);
+    }
+    expect(all).toHaveLength(3_001);
+    expect(all.at(-1)).toBe("berth: The engine is away");
+  });
+
+  test("gives lines of a log that has a great many of them", async () => {
+    states = { a: "succeeded", b: "skipped" };
+    write("a/stdout", "\n".repeat(1_500_000));
+    expect(await lines(0, 100_000)).toHaveLength(100_000);
+    expect(await lines(1_400_001, 100_000)).toHaveLength(99_999);
+    expect(await lines(1_048_570, 10)).toEqual(Array(10).fill(""));
   });
 });

@@ -2,7 +2,7 @@ import { hasJobEnded, type Job } from "../model/job.js";
 import { hasEnded } from "../model/step.js";
 import type { JobStore, LogSegment } from "../store/job-store.js";
 import type { JobSnapshot, LogPosition } from "../workflow.js";
-import { LineSplitter, textOfLine } from "./line-splitter.js";
+import { LineSplitter, maximumLineBytes, textOfLine } from "./line-splitter.js";
 
 /** Of one segment: what is read to find one line in it. */
 const segmentBytes = 2 ** 20;
@@ -67,7 +67,11 @@ export class LogOrder {
     const settled = sum(segments.map(({ lines }) => lines));
     if (index + limit > settled) {
       const wanted = index + limit - settled;
-      const added = await this.#settle(snapshot, { segments, wanted }, signal);
+      const added = await this.#settle(
+        snapshot,
+        { segments, skipped: index - settled, wanted },
+        signal,
+      );
       await this.#store.appendLogOrder(job.id, order.length, added);
       segments.push(...added);
     }
@@ -83,13 +87,22 @@ export class LogOrder {
     return last !== undefined && isLastWanted ? [...found, last] : found;
   }
 
-  /** The order of more lines: as many as are wanted, or there are. */
+  /**
+   * The order of more lines: as many as are wanted, or there are, or more than
+   * an answer has room for behind those that it skips.
+   */
   async #settle(
     snapshot: JobSnapshot,
-    { segments, wanted }: { segments: readonly LogSegment[]; wanted: number },
+    wish: {
+      segments: readonly LogSegment[];
+      skipped: number;
+      wanted: number;
+    },
     signal: AbortSignal,
   ): Promise<LogSegment[]> {
+    const { segments, skipped, wanted } = wish;
     const added: LogSegment[] = [];
+    let [lines, bytes] = [0, 0];
     for (const [at, step] of snapshot.job.steps.entries()) {
       for (const stream of streams) {
         const isOf = (each: LogSegment) =>
@@ -104,7 +117,11 @@ export class LogOrder {
           signal,
         )) {
           added.push({ step: at, run: runOf(snapshot.job), stream, ...part });
-          if (sum(added.map(({ lines }) => lines)) >= wanted) return added;
+          if (lines >= skipped) bytes += part.to - part.from;
+          lines += part.lines;
+          if (lines >= wanted || bytes > answerBytes + maximumLineBytes) {
+            return added;
+          }
         }
       }
       if (!hasEnded(step)) break; // the next one's lines come behind
@@ -146,29 +163,42 @@ export class LogOrder {
       const skip = Math.max(0, wanted.index - at);
       at += segment.lines;
       if (skip >= segment.lines) continue;
-      const lines = await this.#linesOf(snapshot, segment, signal);
-      for (const line of lines.slice(skip)) {
-        if (found.length >= wanted.limit || bytes >= answerBytes) return found;
+      const limit = wanted.limit - found.length;
+      const lines = await this.#linesOf(
+        snapshot,
+        { segment, skip, limit },
+        signal,
+      );
+      for (const line of lines) {
+        if (bytes >= answerBytes) return found;
         found.push(textOfLine(line));
         bytes += line.length;
       }
+      if (found.length >= wanted.limit) return found;
     }
     return found;
   }
 
+  /** Some lines of a segment, which may have a million. */
   async #linesOf(
     snapshot: JobSnapshot,
-    { step, stream, from, to }: LogSegment,
+    wanted: { segment: LogSegment; skip: number; limit: number },
     signal: AbortSignal,
   ): Promise<Buffer[]> {
+    const { step, stream, from, to } = wanted.segment;
     const name = snapshot.job.steps[step]?.specification.name ?? "";
     const position = { step: name, stream, offset: from, limit: to - from };
     const splitter = new LineSplitter();
     const lines: Buffer[] = [];
+    let at = 0;
+    const add = (line: Buffer) => {
+      if (at++ >= wanted.skip && lines.length < wanted.limit) lines.push(line);
+    };
     for await (const data of this.#read(snapshot, position, signal)) {
-      lines.push(...splitter.push(data));
+      for (const line of splitter.push(data)) add(line);
+      if (lines.length >= wanted.limit) return lines;
     }
-    lines.push(...splitter.end());
+    for (const line of splitter.end()) add(line);
     return lines;
   }
 }

@@ -20,10 +20,10 @@ import { withoutTrailingCommas } from "./trailing-commas.js";
 const pageSize = 500;
 
 /**
- * Lines of one answer. Dray's clients ask again with the index that they have
- * reached, until nothing more comes.
+ * Lines of one answer, which has 8 MiB at most, besides. Who has more to read
+ * asks again with the index that was reached, until nothing more comes.
  */
-const maximumLines = 1_000;
+const maximumLines = 100_000;
 
 const params = z.object({ id: z.string() });
 
