@@ -211,6 +211,7 @@ test("the document describes every route with its errors and its security", asyn
     "get /v1/jobs/{id}/steps/{step}/outputs/{name}/{*}",
     "get /v1/jobs/{id}/steps/{step}/stderr",
     "get /v1/jobs/{id}/steps/{step}/stdout",
+    "get /v1/jobs/{id}/submission",
     "head /v1/jobs/{id}/steps/{step}/outputs/{name}",
     "head /v1/jobs/{id}/steps/{step}/outputs/{name}/{*}",
     "head /v1/jobs/{id}/steps/{step}/stderr",
