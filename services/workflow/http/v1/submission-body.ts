@@ -56,7 +56,7 @@ function parseYaml(bytes: Uint8Array): unknown {
     const [mistake] = document.errors;
     // Its text may quote the document, which may hold secrets.
     if (mistake !== undefined) throw notYaml(mistake.code);
-    refuseRepeatedKeys(document);
+    checkKeys(document);
     value = document.toJS({ maxAliasCount: maximumAliases });
   } catch (error) {
     if (error instanceof StatusError) throw error;
@@ -67,11 +67,15 @@ function parseYaml(bytes: Uint8Array): unknown {
   return value;
 }
 
-function refuseRepeatedKeys(document: ReturnType<typeof parseDocument>): void {
+function checkKeys(document: ReturnType<typeof parseDocument>): void {
   visit(document, {
     Map: (_key, { items }) => {
-      const keys = items.map(({ key }) => (isScalar(key) ? key.value : key));
-      if (new Set(keys.map(String)).size < keys.length) {
+      const keys = items.map(({ key }) => {
+        // Of maps within keys of maps the parser makes text again and again.
+        if (!isScalar(key)) throw notYaml("a key must be plain text");
+        return String(key.value);
+      });
+      if (new Set(keys).size < keys.length) {
         throw notYaml("DUPLICATE_KEY");
       }
     },
