@@ -32,6 +32,7 @@ import {
   shell,
 } from "../../services/engine/testing/engine-scenario.js";
 import { berthExec } from "../fixtures/berth-exec.js";
+import { perl } from "../fixtures/descriptor-passing.js";
 
 const context = { instanceName: parseInstanceName("") };
 const unexpected: unknown[] = [];
@@ -164,6 +165,42 @@ test("an action in the helper ends with all that it began", async () => {
   });
   expect(late.response.status?.code).toBe(Code.DeadlineExceeded);
   expect(sleepers("69.5")).toEqual([]);
+});
+
+test("an action that hands its open files to another changes no blob", async () => {
+  const name = `berth-${process.pid}`;
+  const accomplice = scenario.run({
+    command: shell(
+      perl(`my $from = caller_of("${name}");
+        open(my $out, ">>&=", take($from)); open(my $log, ">>&=", take($from));
+        my $directory = take($from);
+        1 while sysread($from, my $byte, 1); # until the other one is dead
+        for (1 .. 30) {
+          syswrite($out, "changed"); syswrite($log, "changed");
+          my $again = "/proc/self/fd/$directory/big";
+          chmod 0777, $again;
+          if (open(my $file, "+<", $again)) { syswrite($file, "changed") }
+          select undef, undef, undef, 0.05;
+        }
+        print "had them all"`),
+    ),
+  });
+  const giver = await scenario.run({
+    command: shell(
+      perl(`open(my $out, ">>", "big"); syswrite($out, "o" x 1000000);
+        syswrite(STDOUT, "l" x 1000000);
+        my $to = called_by("${name}");
+        sysopen(my $directory, ".", O_RDONLY);
+        give($to, fileno $_) for $out, \\*STDOUT, $directory;
+        select undef, undef, undef, 0.2`),
+      { outputPaths: ["big"] },
+    ),
+  });
+  expect(giver.response.result).toMatchObject({ exitCode: 0 });
+  const seen = await accomplice;
+  expect(await scenario.text(seen, "stderr")).toBe("");
+  expect(await scenario.text(seen, "stdout")).toBe("had them all");
+  expect(changedBlobs()).toEqual([]);
 });
 
 test.each([0, 7, 125, 126, 127])(

@@ -189,14 +189,14 @@ async function runAndCollect(
 
 /** Whatever the end was, a cancellation too: it may be what explains it. */
 async function storeLogs(
-  { outcome, isDead }: CommandEnd,
+  { outcome }: CommandEnd,
   logs: { stdout: FileProgramOutput; stderr: FileProgramOutput },
   { cas, stopped: signal }: ActionExecutorOptions,
 ): Promise<{ stdout: Digest; stderr: Digest }> {
   const text = outcome.type === "notStarted" ? outcome.text : "";
   const [stdout, stderr] = await Promise.all([
-    logs.stdout.store(cas, { isDead, signal }),
-    logs.stderr.store(cas, { isDead, signal, text }),
+    logs.stdout.store(cas, { signal }),
+    logs.stderr.store(cas, { signal, text }),
   ]);
   return { stdout, stderr };
 }
@@ -208,7 +208,7 @@ async function collect(
 ): Promise<Executed> {
   const { metadata, directory } = prepared;
   const { signal } = prepared.execution;
-  const { outcome, isDead } = end;
+  const { outcome } = end;
   const result = ActionResult.fromPartial({
     exitCode: exitCodeOf(outcome),
     stdoutDigest: end.stdout.toProto(),
@@ -218,7 +218,6 @@ async function collect(
   if (outcome.type === "exited") {
     const { cas } = options;
     const storer = new FileOutputStorer(cas, {
-      mayMove: isDead,
       maximumBytes: options.maximumOutputsBytes,
       signal,
     });

@@ -1,19 +1,15 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   chownSync,
-  type Dirent,
   mkdirSync,
   readdirSync,
   statSync,
 } from "node:fs";
-import { chmod, lstat, readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Code, StatusError, wrap } from "../../../lib/status/index.js";
 import { makeOpenDirectory } from "./file-input-root.js";
-
-/** Longest path, in bytes, below which a tree is removed where it stands. */
-const maximumRemovedPath = 3_000;
+import { removeTree } from "./remove-tree.js";
 
 /** Directories that wait for their removal before actions wait for it. */
 const maximumRemovals = 32;
@@ -112,52 +108,4 @@ function findClosedParent(directory: string): string | undefined {
     if ((statSync(path).mode & 0o001) === 0) return path;
     if (path === dirname(path)) return undefined;
   }
-}
-
-/**
- * Removes a tree that an action wrote: symlinks are removed and not followed,
- * and modes that forbid it are changed first. Paths are bytes, one character
- * each: an action may use names that are no UTF-8. A tree may be deeper than
- * any path that the kernel takes: then its lower part is moved up.
- */
-async function removeTree(path: string): Promise<void> {
-  const root = Buffer.from(path).toString("latin1");
-  if (!(await lstat(path)).isDirectory()) return unlink(path);
-  const stack = [{ path: root, entered: false }];
-  for (let next = stack.at(-1); next !== undefined; next = stack.at(-1)) {
-    if (next.entered) {
-      await rmdir(bytes(next.path));
-      stack.pop();
-      continue;
-    }
-    next.entered = true;
-    for (const entry of await list(next.path)) {
-      const child = `${next.path}/${entry.name}`;
-      if (!entry.isDirectory()) await unlink(bytes(child));
-      else if (child.length <= maximumRemovedPath) {
-        stack.push({ path: child, entered: false });
-      } else {
-        // The action cannot write to the top, so the name is free.
-        const moved = `${root}/${randomUUID()}`;
-        await move(child, moved);
-        stack.push({ path: moved, entered: false });
-      }
-    }
-  }
-}
-
-/** Moves a directory, which takes the right to write to it. */
-async function move(from: string, to: string): Promise<void> {
-  if (process.getuid?.() !== 0) await chmod(bytes(from), 0o700);
-  await rename(bytes(from), bytes(to));
-}
-
-function bytes(path: string): Buffer {
-  return Buffer.from(path, "latin1");
-}
-
-async function list(path: string): Promise<Dirent[]> {
-  // Root may remove from any directory; others only from what they may write.
-  if (process.getuid?.() !== 0) await chmod(bytes(path), 0o700);
-  return readdir(bytes(path), { withFileTypes: true, encoding: "latin1" });
 }

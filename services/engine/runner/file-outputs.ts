@@ -1,11 +1,4 @@
-import {
-  chmodSync,
-  type Dirent,
-  lstatSync,
-  readdirSync,
-  readlinkSync,
-  type Stats,
-} from "node:fs";
+import type { Stats } from "node:fs";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import {
   type ActionResult,
@@ -24,6 +17,7 @@ import {
 } from "../../../lib/merkle-tree/index.js";
 import { Code, StatusError } from "../../../lib/status/index.js";
 import type { FileOutputStorer } from "./file-output-storer.js";
+import { HeldDirectory } from "./held-directory.js";
 import type { CommandPaths, OutputPath } from "./output-paths.js";
 
 /** Longest path, in bytes, of an output: the kernel takes 4,095. */
@@ -71,29 +65,30 @@ export async function collectOutputs(
     outputDirectories: [],
   };
   for (const output of paths.outputs) {
-    const stats = statInside(scope.root, output.path);
-    if (stats === undefined) continue;
-    await collectOutput({ output, stats, paths }, scope, collected);
+    using found = find(scope.root, output.path);
+    if (found === undefined) continue;
+    await collectOutput({ output, found, paths }, scope, collected);
   }
   return collected;
 }
 
 async function collectOutput(
-  found: { output: OutputPath; stats: Stats; paths: CommandPaths },
+  {
+    output,
+    found: { directory, name, stats },
+    paths,
+  }: { output: OutputPath; found: Found; paths: CommandPaths },
   scope: OutputScope,
   collected: CollectedOutputs,
 ): Promise<void> {
-  const { output, stats, paths } = found;
   const { given: path, field } = output;
-  const file = absolute(scope.root, output.path);
   if (stats.isFile()) {
-    const digest = await scope.storer.store(file, stats);
-    const isExecutable = (stats.mode & 0o111) !== 0;
+    const { digest, isExecutable } = await scope.storer.store(directory, name);
     collected.outputFiles.push(
       OutputFile.fromPartial({ path, digest: digest.toProto(), isExecutable }),
     );
   } else if (stats.isSymbolicLink()) {
-    const target = readlinkSync(file);
+    const target = directory.readlink(name);
     const symlink = OutputSymlink.fromPartial({ path, target });
     if (field === "output_paths") collected.outputSymlinks.push(symlink);
     // Routers turn old clients' output_files into output_paths, and those
@@ -103,45 +98,68 @@ async function collectOutput(
       collected.outputDirectorySymlinks.push(symlink);
     } else collected.outputFileSymlinks.push(symlink);
   } else if (stats.isDirectory()) {
-    const tree = await storeDirectory(file, paths, scope);
+    using inside = directory.open(name);
+    const place = { directory: inside, path: output.path };
+    const tree = await storeDirectory(place, paths, scope);
     collected.outputDirectories.push(
       OutputDirectory.fromPartial({ path, ...tree }),
     );
   } else throw unsupported(output.path);
 }
 
-function absolute(root: string, path: string): string {
-  return path === "" ? root : `${root}/${path}`;
+/** Something of the input root. */
+interface Found extends Disposable {
+  /** What holds it. */
+  readonly directory: HeldDirectory;
+  /** "." is the directory itself. */
+  readonly name: string;
+  readonly stats: Stats;
 }
 
-/** lstat by component, so that no symlink leads us out of the root. */
-function statInside(root: string, path: string): Stats | undefined {
-  let at = root;
+/** Goes by component, so that no symlink leads us out of the root. */
+function find(root: string, path: string): Found | undefined {
   const components = path === "" ? [] : path.split("/");
-  const last = components.pop();
-  for (const component of components) {
-    at += `/${component}`;
-    const stats = lstatSync(at, { throwIfNoEntry: false });
-    if (stats === undefined) return undefined;
-    if (stats.isSymbolicLink()) {
-      throw new StatusError(
-        Code.InvalidArgument,
-        `Output path "${path}" leads through a symlink that the action made: "${at.slice(root.length + 1)}"`,
-      );
+  const name = components.pop() ?? ".";
+  let directory = HeldDirectory.open(root);
+  let isFound = false;
+  try {
+    for (const [depth, component] of components.entries()) {
+      const stats = directory.stat(component);
+      if (stats?.isSymbolicLink()) {
+        throw new StatusError(
+          Code.InvalidArgument,
+          `Output path "${path}" leads through a symlink that the action made: "${components.slice(0, depth + 1).join("/")}"`,
+        );
+      }
+      if (!stats?.isDirectory()) return undefined;
+      using above = directory;
+      directory = above.open(component);
     }
-    if (!stats.isDirectory()) return undefined;
+    const stats = directory.stat(name);
+    if (stats === undefined) return undefined;
+    isFound = true;
+    const found = directory;
+    const dispose = () => found[Symbol.dispose]();
+    return { directory, name, stats, [Symbol.dispose]: dispose };
+  } finally {
+    if (!isFound) directory[Symbol.dispose]();
   }
-  if (last !== undefined) at += `/${last}`;
-  return lstatSync(at, { throwIfNoEntry: false });
+}
+
+/** A directory that is stored. */
+interface Place {
+  readonly directory: HeldDirectory;
+  /** Relative to the input root. */
+  readonly path: string;
 }
 
 async function storeDirectory(
-  path: string,
+  place: Place,
   paths: CommandPaths,
   scope: OutputScope,
 ): Promise<Partial<OutputDirectory>> {
   const walk: Walk = { ...scope, directories: [], entries: 0 };
-  const root = await encodeFrom(path, walk);
+  const root = await encodeFrom(place, walk);
   const stored: Partial<OutputDirectory> = {};
   if (paths.wantsTrees) {
     const tree = encodeTree(root, walk.directories);
@@ -163,19 +181,20 @@ interface Walk extends OutputScope {
   entries: number;
 }
 
-async function encodeFrom(path: string, walk: Walk): Promise<EncodedDirectory> {
+async function encodeFrom(
+  { directory, path }: Place,
+  walk: Walk,
+): Promise<EncodedDirectory> {
   const files: FileNode[] = [];
   const directories: DirectoryNode[] = [];
   const symlinks: SymlinkNode[] = [];
   const nodeProperties = undefined;
-  for (const entry of listOutputs(path)) {
+  for (const entry of directory.list()) {
     const { name } = entry;
-    const child = `${path}/${name}`;
+    const child = path === "" ? name : `${path}/${name}`;
     await countEntry(walk, child);
     if (entry.isFile()) {
-      const stats = lstatSync(child);
-      const digest = await walk.storer.store(child, stats);
-      const isExecutable = (stats.mode & 0o111) !== 0;
+      const { digest, isExecutable } = await walk.storer.store(directory, name);
       files.push({
         name,
         digest: digest.toProto(),
@@ -183,20 +202,18 @@ async function encodeFrom(path: string, walk: Walk): Promise<EncodedDirectory> {
         nodeProperties,
       });
     } else if (entry.isDirectory()) {
-      const { digest } = await encodeFrom(child, walk);
+      using inside = directory.open(name);
+      const place = { directory: inside, path: child };
+      const { digest } = await encodeFrom(place, walk);
       directories.push({ name, digest: digest.toProto() });
     } else if (entry.isSymbolicLink()) {
-      symlinks.push({ name, target: readlinkSync(child), nodeProperties });
-    } else throw unsupported(child.slice(walk.root.length + 1));
+      const target = directory.readlink(name);
+      symlinks.push({ name, target, nodeProperties });
+    } else throw unsupported(child);
   }
   const encoded = encodeDirectory({ files, directories, symlinks });
   walk.directories.push(encoded);
   return encoded;
-}
-
-function listOutputs(path: string): Dirent[] {
-  if (process.getuid?.() !== 0) chmodSync(path, 0o700); // may be unreadable
-  return readdirSync(path, { withFileTypes: true });
 }
 
 async function countEntry(walk: Walk, path: string): Promise<void> {
@@ -207,7 +224,8 @@ async function countEntry(walk: Walk, path: string): Promise<void> {
       `Outputs must hold at most ${maximumEntries} entries`,
     );
   }
-  if (Buffer.byteLength(path) > maximumPathBytes) {
+  const length = Buffer.byteLength(walk.root) + 1 + Buffer.byteLength(path);
+  if (length > maximumPathBytes) {
     throw new StatusError(
       Code.InvalidArgument,
       `Outputs must have paths of at most ${maximumPathBytes} bytes`,
@@ -216,7 +234,7 @@ async function countEntry(walk: Walk, path: string): Promise<void> {
   if (path.includes("\ufffd")) {
     throw new StatusError(
       Code.InvalidArgument,
-      `Output "${path.slice(walk.root.length + 1)}" must have a name in UTF-8`,
+      `Output "${path}" must have a name in UTF-8`,
     );
   }
   if (walk.entries % entriesPerTurn === 0) {

@@ -10,7 +10,7 @@ import {
 import type { FileContentAddressableStorage } from "../../../lib/cas/index.js";
 import type { Digest } from "../../../lib/digest/index.js";
 import type { LogSource } from "../logs/live-log.js";
-import { fileToBlob } from "./file-to-blob.js";
+import { copyToBlob } from "./copy-to-blob.js";
 
 /** Between looks at how much was written, in milliseconds. */
 const checkIntervalMs = 100;
@@ -60,34 +60,25 @@ export class FileProgramOutput implements Disposable, LogSource {
 
   /**
    * Stores what was written, with a mark where it was cut, and `text` after
-   * it; to be called once. `isDead`: everything that could have the file open
-   * is dead for certain.
+   * it; to be called once.
    */
   async store(
     cas: FileContentAddressableStorage,
-    options: { isDead: boolean; text?: string; signal: AbortSignal },
+    { text = "", signal }: { text?: string; signal: AbortSignal },
   ): Promise<Digest> {
     this.#cut();
-    const { isDead, text = "", signal } = options;
-    const { size, nlink } = fstatSync(this.#descriptor);
-    const finish = (sizeBytes: number) => {
-      if (sizeBytes > this.#maximumBytes) this.#wasCut = true;
-      const mark = this.#wasCut ? this.#mark() : "";
-      const tail = Buffer.from(mark + text);
-      return { keep: Math.min(sizeBytes, this.#maximumBytes), tail };
-    };
-    if (size > smallBytes) {
-      const mayMove = isDead && nlink === 1;
-      return fileToBlob(cas, this.path, { mayMove, finish, signal });
+    const sizeBytes = this.size;
+    const tail = Buffer.from((this.#wasCut ? this.#mark() : "") + text);
+    if (sizeBytes > smallBytes) {
+      return copyToBlob(cas, this.#descriptor, { sizeBytes, tail, signal });
     }
-    const { keep, tail } = finish(size);
-    return cas.write(Buffer.concat([this.#readWhole(keep), tail]));
+    return cas.write(Buffer.concat([this.#readWhole(sizeBytes), tail]));
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     closeSync(this.#descriptor);
-    rmSync(this.path, { force: true }); // gone already where it was moved
+    rmSync(this.path, { force: true });
   }
 
   #readWhole(length: number): Buffer {
