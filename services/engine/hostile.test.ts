@@ -152,7 +152,8 @@ describe("a hostile action", () => {
       command: shell("truncate -s 9T o", { outputPaths: ["o"] }),
     });
     expect(response.status).toMatchObject({
-      code: Code.ResourceExhausted,
+      // Not what clients try again.
+      code: Code.InvalidArgument,
       message: "Outputs must hold at most 21474836480 bytes",
     });
   });

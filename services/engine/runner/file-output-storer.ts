@@ -10,7 +10,7 @@ const smallBytes = 256 * 1024;
 
 /** How an action's output files are stored. */
 export interface FileOutputStorerOptions {
-  /** Of all files together; more is ResourceExhausted. */
+  /** Of all files together; more is InvalidArgument: no other attempt would have less. */
   readonly maximumBytes: number;
   readonly signal: AbortSignal;
 }
@@ -65,7 +65,7 @@ export class FileOutputStorer {
     const { maximumBytes } = this.#options;
     if (this.#bytes <= maximumBytes) return;
     throw new StatusError(
-      Code.ResourceExhausted,
+      Code.InvalidArgument,
       `Outputs must hold at most ${maximumBytes} bytes`,
     );
   }

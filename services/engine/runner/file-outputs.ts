@@ -220,7 +220,7 @@ async function countEntry(walk: Walk, path: string): Promise<void> {
   walk.entries++;
   if (walk.entries > maximumEntries) {
     throw new StatusError(
-      Code.ResourceExhausted,
+      Code.InvalidArgument,
       `Outputs must hold at most ${maximumEntries} entries`,
     );
   }
