@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Metadata } from "@grpc/grpc-js";
 import type { ExecuteResponse } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import type { CasContext } from "../../../lib/cas/index.js";
 import {
   Code,
   isRetryable,
@@ -47,6 +48,11 @@ export interface AttemptOptions {
   readonly metadata: Metadata;
   /** Told whenever the engine tells something. */
   readonly onProgress: (progress: Progress) => void;
+  /**
+   * Settles when it is written down that the attempt begins, with whether the
+   * job still wants it. CAS is filled meanwhile; the engine is asked after it.
+   */
+  readonly begun: Promise<boolean>;
   /** Told when the engine is about to be asked. */
   readonly onSent: () => void;
   /** Aborted when the program has to be stopped. */
@@ -57,7 +63,8 @@ export interface AttemptOptions {
 
 /**
  * Has the engine run a step once, and waits for its end through lost
- * connections. Throws only when `stop` is aborted: with its reason.
+ * connections. Throws only when `stop` is aborted: with its reason. What it
+ * gives means nothing where `begun` says that the attempt is not wanted.
  */
 export async function runAttempt(
   start: AttemptStart,
@@ -105,13 +112,16 @@ class Attempt {
   }
 
   async run(): Promise<AttemptOutcome> {
-    const { engine, cancel } = this.#options;
+    const { cancel, settings, begun } = this.#options;
     const start = this.#start;
     let response: ExecuteResponse;
     if (start.kind === "begin") {
-      const action = buildAction(start.step, this.#options.settings);
-      await engine.ready(new Date(Date.now() + connectTimeoutMs));
-      await this.#upload(start.step, action);
+      const action = buildAction(start.step, settings);
+      const [isWanted] = await Promise.all([
+        begun,
+        this.#upload(start.step, action),
+      ]);
+      if (!isWanted) throw unwanted();
       cancel.throwIfAborted();
       this.mayHaveRun = true;
       this.#options.onSent();
@@ -129,32 +139,36 @@ class Attempt {
     });
   }
 
-  /** Writes what CAS lacks; data of other steps must be there. */
+  /**
+   * Writes the action, without asking first what CAS lacks: that takes longer
+   * than these few bytes do. Data of other steps must be there.
+   */
   async #upload(step: ReadyStep, { blobs }: BuiltAction): Promise<void> {
-    const { cas, instanceName } = this.#options.engine;
+    const { engine } = this.#options;
+    await engine.ready(new Date(Date.now() + connectTimeoutMs));
+    const { cas, instanceName } = engine;
     const context = { instanceName, signal: this.#leave.signal };
+    await Promise.all([
+      this.#checkData(step, context),
+      ...blobs.map(({ digest, data }) => cas.write(data, context, digest)),
+    ]);
+  }
+
+  async #checkData(step: ReadyStep, context: CasContext): Promise<void> {
     const { stdin, inputs } = step.specification.work;
     const sources = inputs.map(({ from }) => from);
     if (stdin !== undefined) sources.push(stdin);
+    if (sources.length === 0) return;
     const data = sources.map((source) => step.data(source).digest);
-    const missing = new Set(
-      (
-        await cas.findMissing(
-          [...blobs.map(({ digest }) => digest), ...data],
-          context,
-        )
-      ).map(({ key }) => key),
+    const { cas } = this.#options.engine;
+    const missing = await cas.findMissing(data, context);
+    const keys = new Set(missing.map(({ key }) => key));
+    const gone = sources.find((_, at) => keys.has(data[at]?.key ?? ""));
+    if (gone === undefined) return;
+    throw new StatusError(
+      Code.NotFound,
+      `Output "${gone.output}" of step "${gone.step}" is no longer in CAS: submit the job anew, and give CAS more room`,
     );
-    const gone = sources.find((_, at) => missing.has(data[at]?.key ?? ""));
-    if (gone !== undefined) {
-      throw new StatusError(
-        Code.NotFound,
-        `Output "${gone.output}" of step "${gone.step}" is no longer in CAS: submit the job anew, and give CAS more room`,
-      );
-    }
-    for (const { digest, data: bytes } of blobs) {
-      if (missing.has(digest.key)) await cas.write(bytes, context, digest);
-    }
   }
 
   async #execute(
@@ -250,4 +264,8 @@ class Attempt {
       context: { instanceName, signal: this.#leave.signal },
     });
   }
+}
+
+function unwanted(): StatusError {
+  return new StatusError(Code.Cancelled, "The attempt is not wanted any more");
 }

@@ -224,10 +224,10 @@ export class JobRun {
     const { name } = step.specification;
     const { observer, stop, engine, settings } = this.#parts;
     const isResumed = step.state.kind === "running";
-    if (!isResumed) {
-      const began = { kind: "attemptStarted", step: name } as const;
-      if (!(await this.#applyIfApt(began))) return;
-    }
+    const begun = isResumed
+      ? Promise.resolve(true)
+      : this.#applyIfApt({ kind: "attemptStarted", step: name });
+    begun.catch(() => {}); // it is looked at below
     const startedMs = Date.now();
     const { job } = this.#record;
     const start = this.#startOf(step, job);
@@ -239,10 +239,12 @@ export class JobRun {
             settings,
             metadata: this.#parts.metadataOf(job, step),
             onProgress: (progress) => this.#onProgress(step, progress),
+            begun,
             onSent: () => observer.attemptSent(Date.now() - dueMs),
             cancel,
             stop,
           });
+    if (!(await begun)) return;
     const durationMs = Date.now() - startedMs;
     observer.attemptEnded({ job, step: name, outcome, durationMs });
     this.#live.delete(name);
