@@ -98,6 +98,14 @@ test("the page's own paths are its index, and its files are themselves", async (
   expect([again.status, again.text]).toEqual([304, ""]);
 });
 
+test("the page is given at once, whatever tags a request names", async () => {
+  const startMs = performance.now();
+  const tags = `"x${" ".repeat(30_000)}y"`;
+  const { status } = await api.get("/ui/", { "if-none-match": tags });
+  expect(status).toBe(200);
+  expect(performance.now() - startMs).toBeLessThan(500); // it took 1 s
+});
+
 test("the page may run its own scripts and its import map, and make no HTML", async () => {
   const page = join(folder, "other");
   await mkdir(page);
