@@ -102,8 +102,11 @@ async function benchPipeline(
   // Short names: podman takes no path beyond 50 bytes.
   const folder = () => mkdtempSync(join(scenario.folder, "p-"));
   const peers = [
-    ["runc run", createRuncPipeline(folder(), programs)],
-    ["podman run", createPodmanPipeline(folder(), scenario.image, programs)],
+    ["runc run", await createRuncPipeline(folder(), programs)],
+    [
+      "podman run",
+      await createPodmanPipeline(folder(), scenario.image, programs),
+    ],
   ] as const;
   const there = peers.flatMap(([peer, pipeline]) =>
     pipeline === undefined ? [] : [{ peer, pipeline }],
@@ -116,6 +119,7 @@ async function benchPipeline(
           pipeline.run(),
     ),
   ]);
+  for (const { pipeline } of there) pipeline.close();
   return there.map(({ peer }, index) =>
     compare(`a job of three steps over ${size} / ${peer} by a shell`, "ms", {
       ...{ ours, peer: theirs[index] ?? Number.NaN },

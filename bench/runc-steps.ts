@@ -1,25 +1,31 @@
-import { execFileSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { projectFolder } from "../test/fixtures/project-folder.js";
+
+// Not at once: who blocks this process for long loses its HTTP connections.
+const execute = promisify(execFile);
 
 /** Programs run one after the other in the demo's image, over files. */
 export interface ShellPipeline {
   /** Runs all; each reads what the one before it wrote. */
-  run(): void;
+  run(): Promise<void>;
+  /** Gives back what is mounted in the folder. */
+  close(): void;
 }
 
 /**
  * A shell's pipeline of `runc run`, in the image as umoci unpacks it, with
  * what a job's step has: the machine's network, and no terminal.
  */
-export function createRuncPipeline(
+export async function createRuncPipeline(
   folder: string,
   programs: readonly (readonly string[])[],
-): ShellPipeline {
+): Promise<ShellPipeline> {
   const unpacked = join(folder, "unpacked");
-  const image = `${demoLayout()}:latest`;
-  execFileSync("umoci", ["unpack", "--image", image, unpacked]);
+  const image = `${await demoLayout()}:latest`;
+  await execute("umoci", ["unpack", "--image", image, unpacked]);
   const spec = JSON.parse(readFileSync(join(unpacked, "config.json"), "utf8"));
   const commands = programs.map((args, index) => {
     const bundle = join(folder, `bundle-${index}`);
@@ -38,36 +44,35 @@ export function createRuncPipeline(
     writeFileSync(join(bundle, "config.json"), JSON.stringify(config));
     return `runc run --bundle ${bundle} berth-bench-${process.pid}`;
   });
-  return shellPipeline(folder, commands);
+  return { run: shellPipeline(folder, commands), close: () => {} };
 }
 
 /**
  * The same by `podman run` of an image in a registry; undefined, and a line
  * that says why, where podman cannot run a container.
  */
-export function createPodmanPipeline(
+export async function createPodmanPipeline(
   folder: string,
   reference: string,
   programs: readonly (readonly string[])[],
-): ShellPipeline | undefined {
+): Promise<ShellPipeline | undefined> {
   const storage = `--root ${folder}/root --runroot ${folder}/run`;
   const run = `podman ${storage} run --rm --network=host --interactive`;
+  // Podman mounts its storage on itself, and leaves it so.
+  const close = () =>
+    void spawnSync("umount", [`${folder}/root/overlay`], { stdio: "ignore" });
   try {
     const pull = `podman ${storage} pull --quiet --tls-verify=false ${reference}`;
-    const image = execFileSync("sh", ["-c", pull], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-    }).trim();
+    const { stdout } = await execute("sh", ["-c", pull]);
+    const image = stdout.trim();
     const of = (args: readonly string[]) =>
       `${run} ${image} ${args.map(quote).join(" ")}`;
-    execFileSync("sh", ["-c", of(["true"])], { stdio: "pipe" });
-    return shellPipeline(folder, programs.map(of));
+    await execute("sh", ["-c", `${of(["true"])} </dev/null`]);
+    return { run: shellPipeline(folder, programs.map(of)), close };
   } catch (error) {
-    const { stderr } = error as { stderr?: Buffer | string }; // execFileSync's
-    const why = String(stderr ?? error)
-      .trim()
-      .split("\n")
-      .at(-1);
+    const { stderr } = error as { stderr?: string }; // execFile's
+    const why = (stderr ?? String(error)).trim().split("\n").at(-1);
+    close();
     process.stderr.write(`bench: podman run does not work here: ${why}\n`);
     return undefined;
   }
@@ -76,19 +81,21 @@ export function createPodmanPipeline(
 function shellPipeline(
   folder: string,
   commands: readonly string[],
-): ShellPipeline {
+): () => Promise<void> {
   const script = commands
     .map((command, index) => {
       const stdin = index === 0 ? "/dev/null" : `${folder}/stdout-${index - 1}`;
       return `${command} <${stdin} >${folder}/stdout-${index}`;
     })
     .join(" && ");
-  return { run: () => void execFileSync("sh", ["-c", script]) };
+  return async () => {
+    await execute("sh", ["-c", script]);
+  };
 }
 
-function demoLayout(): string {
+async function demoLayout(): Promise<string> {
   const script = join(projectFolder, "scripts/demo-image.sh");
-  return execFileSync(script, { encoding: "utf8" }).trim();
+  return (await execute(script)).stdout.trim();
 }
 
 function quote(word: string): string {
