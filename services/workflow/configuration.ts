@@ -36,8 +36,11 @@ const limits = z.strictObject({
   unfinishedJobs: z.number().int().positive().default(10_000),
   /** Runs of one job: the first, and its retries. */
   runs: z.number().int().positive().max(1_000).default(50),
-  /** Steps that the engine has at a time, of all jobs. */
-  stepsInFlight: z.number().int().positive().max(10_000).default(200),
+  /**
+   * Steps that the engine has at a time, of all jobs: more than it has workers,
+   * so that none is idle, and not many more, so that none waits for the rest.
+   */
+  stepsInFlight: z.number().int().positive().max(10_000).default(64),
   /** How long a registry may be away before jobs fail that need it. */
   prepareTimeout: durationMs().default(300_000),
 });
