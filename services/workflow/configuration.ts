@@ -9,7 +9,7 @@ import { storeConfigurationSchema } from "./store/store-configuration.js";
 const engine = z.strictObject({
   /** Of the Execution service. */
   address: grpcAddress,
-  /** Of CAS and ByteStream, where that is another server. */
+  /** Of CAS, ByteStream and action cache, where that is another server. */
   cas: grpcAddress.optional(),
   /** REAPI instance name of all actions. */
   instanceName: z.string().default(""),

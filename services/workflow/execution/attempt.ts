@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Metadata } from "@grpc/grpc-js";
-import type { ExecuteResponse } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import { ExecuteResponse } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import type { CasContext } from "../../../lib/cas/index.js";
 import {
   Code,
@@ -17,6 +17,7 @@ import {
   buildAction,
   type ReadyStep,
 } from "./build-action.js";
+import { findCachedResult } from "./find-cached-result.js";
 import type { Progress, RemoteEngine } from "./remote-engine.js";
 import { stepResultOf } from "./step-result.js";
 
@@ -117,12 +118,15 @@ class Attempt {
     let response: ExecuteResponse;
     if (start.kind === "begin") {
       const action = buildAction(start.step, settings);
-      const [isWanted] = await Promise.all([
+      const [isWanted, cached] = await Promise.all([
         begun,
-        this.#upload(start.step, action),
+        this.#prepare(start.step, action),
       ]);
       if (!isWanted) throw unwanted();
       cancel.throwIfAborted();
+      if (cached !== undefined) {
+        return { kind: "ended", result: await this.#resultOf(cached) };
+      }
       this.mayHaveRun = true;
       this.#options.onSent();
       response = await this.#execute(start.step, action);
@@ -140,13 +144,36 @@ class Attempt {
   }
 
   /**
+   * Makes the action ready to be executed, unless its result is known: then
+   * that. Not every scheduler looks into the action cache; Buildbarn's leaves
+   * it to its clients.
+   */
+  async #prepare(
+    step: ReadyStep,
+    action: BuiltAction,
+  ): Promise<ExecuteResponse | undefined> {
+    const { engine } = this.#options;
+    await engine.ready(new Date(Date.now() + connectTimeoutMs));
+    if (step.specification.cache) {
+      const context = {
+        instanceName: engine.instanceName,
+        signal: this.#leave.signal,
+      };
+      const result = await findCachedResult(engine, action.digest, context);
+      if (result !== undefined) {
+        return ExecuteResponse.fromPartial({ result, cachedResult: true });
+      }
+    }
+    await this.#upload(step, action);
+    return undefined;
+  }
+
+  /**
    * Writes the action, without asking first what CAS lacks: that takes longer
    * than these few bytes do. Data of other steps must be there.
    */
   async #upload(step: ReadyStep, { blobs }: BuiltAction): Promise<void> {
-    const { engine } = this.#options;
-    await engine.ready(new Date(Date.now() + connectTimeoutMs));
-    const { cas, instanceName } = engine;
+    const { cas, instanceName } = this.#options.engine;
     const context = { instanceName, signal: this.#leave.signal };
     await Promise.all([
       this.#checkData(step, context),

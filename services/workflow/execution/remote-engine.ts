@@ -12,6 +12,10 @@ import {
   OperationsClient,
 } from "#proto/google/longrunning/operations.js";
 import {
+  type ActionCache,
+  createGrpcActionCache,
+} from "../../../lib/action-cache/index.js";
+import {
   type ContentAddressableStorage,
   createGrpcCasClients,
   GrpcContentAddressableStorage,
@@ -47,6 +51,7 @@ export interface FollowOptions {
 export class RemoteEngine implements Disposable {
   readonly instanceName: InstanceName;
   readonly cas: ContentAddressableStorage;
+  readonly actionCache: ActionCache;
   /** Of CAS, for blobs. */
   readonly blobs: ByteStreamClient;
   /** Of the server that executes, for logs. */
@@ -58,7 +63,7 @@ export class RemoteEngine implements Disposable {
   constructor(options: {
     /** Of the Execution service: "host:port" or "unix:/path". */
     address: string;
-    /** Of CAS, where that is another server. */
+    /** Of CAS and action cache, where that is another server. */
     casAddress?: string | undefined;
     instanceName: InstanceName;
     tls?: GrpcTls | undefined;
@@ -66,16 +71,25 @@ export class RemoteEngine implements Disposable {
     const { address, tls } = options;
     const channel = [channelCredentials(tls), channelOptions({})] as const;
     this.instanceName = options.instanceName;
-    const clients = createGrpcCasClients({
+    const storage = {
       address: options.casAddress ?? address,
       ...(tls && { tls }),
-    });
+    };
+    const clients = createGrpcCasClients(storage);
+    const results = createGrpcActionCache(storage);
+    this.actionCache = results.actionCache;
     this.cas = new GrpcContentAddressableStorage(clients);
     this.blobs = clients.byteStream;
     this.#execution = new ExecutionClient(address, ...channel);
     this.#operations = new OperationsClient(address, ...channel);
     this.logs = new ByteStreamClient(address, ...channel);
-    this.#close = [clients, this.#execution, this.#operations, this.logs];
+    this.#close = [
+      clients,
+      results,
+      this.#execution,
+      this.#operations,
+      this.logs,
+    ];
   }
 
   [Symbol.dispose](): void {
