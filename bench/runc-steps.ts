@@ -58,9 +58,13 @@ export async function createPodmanPipeline(
 ): Promise<ShellPipeline | undefined> {
   const storage = `--root ${folder}/root --runroot ${folder}/run`;
   const run = `podman ${storage} run --rm --network=host --interactive`;
-  // Podman mounts its storage on itself, and leaves it so.
-  const close = () =>
-    void spawnSync("umount", [`${folder}/root/overlay`], { stdio: "ignore" });
+  // Podman mounts its storage on itself, each time that it runs, and leaves it
+  // so; what it has only just ended may still be in it.
+  const unmount = () =>
+    spawnSync("umount", ["--lazy", `${folder}/root/overlay`]).status === 0;
+  const close = () => {
+    while (unmount());
+  };
   try {
     const pull = `podman ${storage} pull --quiet --tls-verify=false ${reference}`;
     const { stdout } = await execute("sh", ["-c", pull]);
