@@ -1,2 +1,2 @@
 export { type Diagnostics, serveDiagnostics } from "./http-diagnostics.js";
-export { createMetrics, durationBuckets } from "./metrics.js";
+export { addGauge, createMetrics, durationBuckets } from "./metrics.js";

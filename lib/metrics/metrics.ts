@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Registry } from "prom-client";
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 
 /**
  * Buckets for times that reach from a cache hit to the pull of a large image:
@@ -17,4 +17,23 @@ export function createMetrics(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   return registry;
+}
+
+/** Adds a gauge whose value is read whenever metrics are asked for. */
+export function addGauge(
+  registry: Registry,
+  gauge: {
+    readonly name: string;
+    readonly help: string;
+    readonly value: () => number;
+  },
+): void {
+  new Gauge({
+    name: gauge.name,
+    help: gauge.help,
+    registers: [registry],
+    collect() {
+      this.set(gauge.value());
+    },
+  });
 }

@@ -1,5 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { durationBuckets } from "../../lib/metrics/index.js";
+import { Counter, Histogram, type Registry } from "prom-client";
+import { addGauge, durationBuckets } from "../../lib/metrics/index.js";
 import type {
   EvictionReason,
   StoreStatistics,
@@ -48,7 +48,7 @@ export function createRootFetcherMetrics(
       acquireSeconds.observe({ outcome }, seconds),
     pulled: (seconds) => pullSeconds.observe(seconds),
     evicted: (reason) => evictions.inc({ reason }),
-    watch: (statistics) => watch(registers, statistics),
+    watch: (statistics) => watch(registry, statistics),
   };
 }
 
@@ -60,15 +60,12 @@ const gauges: Readonly<Record<keyof StoreStatistics, string>> = {
   pulls: "Roots that are being made",
 };
 
-function watch(registers: Registry[], statistics: () => StoreStatistics): void {
+function watch(registry: Registry, statistics: () => StoreStatistics): void {
   for (const name of Object.keys(gauges) as (keyof StoreStatistics)[]) {
-    new Gauge({
+    addGauge(registry, {
       name: `${prefix}_${name}`,
       help: gauges[name],
-      registers,
-      collect() {
-        this.set(statistics()[name]);
-      },
+      value: () => statistics()[name],
     });
   }
 }

@@ -1,5 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { durationBuckets } from "../../lib/metrics/index.js";
+import { Counter, Histogram, type Registry } from "prom-client";
+import { addGauge, durationBuckets } from "../../lib/metrics/index.js";
 import type { JobObserver } from "./execution/job-observer.js";
 
 /** Counts what happens to jobs. */
@@ -13,14 +13,7 @@ export function createWorkflowMetrics(
 ): JobObserver {
   const registers = [registry];
   const gauge = (name: string, help: string, value: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value());
-      },
-    });
+    addGauge(registry, { name, help, value });
   gauge(
     "berth_workflow_unfinished_jobs",
     "Jobs that have not ended",

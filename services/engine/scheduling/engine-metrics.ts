@@ -1,5 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { durationBuckets } from "../../../lib/metrics/index.js";
+import { Counter, Histogram, type Registry } from "prom-client";
+import { addGauge, durationBuckets } from "../../../lib/metrics/index.js";
 
 /** What the engine counts. */
 export interface EngineMetrics {
@@ -22,14 +22,7 @@ export function createEngineMetrics(
 ): EngineMetrics {
   const registers = [registry];
   const gauge = (name: string, help: string, value: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value());
-      },
-    });
+    addGauge(registry, { name, help, value });
   gauge("berth_engine_queued_actions", "Actions that wait for a slot", () =>
     gauges.queueLength(),
   );

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyRequest, RawRequestDefaultExpression } from "fastify";
-import { Gauge, Histogram, type Registry } from "prom-client";
+import { Histogram, type Registry } from "prom-client";
 import type { Logger } from "../../../lib/log/index.js";
-import { durationBuckets } from "../../../lib/metrics/index.js";
+import { addGauge, durationBuckets } from "../../../lib/metrics/index.js";
 import type { HttpServer } from "./http-context.js";
 import type { StreamSlots } from "./stream-slots.js";
 
@@ -33,13 +33,10 @@ export function observeRequests(
     buckets: [...durationBuckets],
     registers: [metrics],
   });
-  new Gauge({
+  addGauge(metrics, {
     name: "berth_workflow_http_streams",
     help: "Event streams and logs that are being followed",
-    registers: [metrics],
-    collect() {
-      this.set(slots.taken);
-    },
+    value: () => slots.taken,
   });
   server.addHook("onResponse", async (request, reply) => {
     const route = routeOf(request);
