@@ -1,44 +1,14 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Metadata } from "@grpc/grpc-js";
-import type { FairQueue } from "../../../lib/fair-queue/index.js";
 import { Code, StatusError, toStatusError } from "../../../lib/status/index.js";
 import { hasJobEnded, type Job } from "../model/job.js";
 import type { JobEvent } from "../model/job-event.js";
 import { reasonOf } from "../model/reason.js";
 import type { Step } from "../model/step.js";
 import type { JobSnapshot, LiveStep } from "../workflow.js";
-import { type AttemptStart, runAttempt } from "./attempt.js";
-import type { ActionSettings } from "./build-action.js";
 import { Changes } from "./changes.js";
-import type { JobImages } from "./job-images.js";
-import type { JobObserver } from "./job-observer.js";
 import type { JobRecord } from "./job-record.js";
-import type { Progress, RemoteEngine } from "./remote-engine.js";
+import type { JobRunParts } from "./job-run-parts.js";
 import { resolveImages } from "./resolve-images.js";
-import { dataOf } from "./step-data.js";
-
-/** What runs of jobs share. */
-export interface JobRunParts {
-  readonly engine: RemoteEngine;
-  readonly images: JobImages;
-  readonly settings: ActionSettings;
-  /** Places for attempts; tenants take turns. */
-  readonly queue: FairQueue;
-  /** How long an image may be out of reach before the job fails. */
-  readonly prepareTimeoutMs: number;
-  /** The wait before the second attempt of a step; it doubles each time. */
-  readonly retryDelayMs: number;
-  /** Headers for the engine, which say whose action it is. */
-  readonly metadataOf: (job: Job, step: Step) => Metadata;
-  readonly observer: JobObserver;
-  /** Takes errors that no caller waits for. */
-  readonly sink: (error: unknown) => void;
-  /** Aborted when the service ends; what the engine runs goes on. */
-  readonly stop: AbortSignal;
-}
-
-/** Longest wait between two attempts of a step. */
-const maximumRetryDelayMs = 30_000;
+import { StepTurn, type TurnJob } from "./step-turn.js";
 
 /**
  * Drives one job from where its record is to its end: prepares it, begins
@@ -48,9 +18,8 @@ export class JobRun {
   readonly #record: JobRecord;
   readonly #parts: JobRunParts;
   readonly #changes = new Changes();
-  readonly #live = new Map<string, LiveStep>();
-  /** Attempts under way, by step; aborted to stop their program. */
-  readonly #tasks = new Map<string, AbortController>();
+  /** Under way, by step. */
+  readonly #turns = new Map<string, StepTurn>();
   #preparation: AbortController | undefined;
   #hasEnded = false;
   readonly #end: { promise: Promise<void>; resolve: () => void };
@@ -72,7 +41,11 @@ export class JobRun {
 
   /** The job as it is now. */
   get snapshot(): JobSnapshot {
-    return { job: this.#record.job, live: new Map(this.#live) };
+    const live = new Map<string, LiveStep>();
+    for (const [name, turn] of this.#turns) {
+      if (turn.live !== undefined) live.set(name, turn.live);
+    }
+    return { job: this.#record.job, live };
   }
 
   /** Begins, or goes on after a restart. */
@@ -119,29 +92,29 @@ export class JobRun {
       case "running":
         for (const step of job.steps) {
           const { name } = step.specification;
-          const isUnderWay = this.#tasks.has(name);
+          const isUnderWay = this.#turns.has(name);
           if (step.state.kind === "ready" && !isUnderWay) this.#begin(step);
         }
         break;
       case "cancelling":
-        this.#stopTasks(job);
+        this.#cancelTurns(job);
         break;
       case "succeeded":
       case "failed":
       case "cancelled":
-        this.#stopTasks(job);
+        this.#cancelTurns(job);
         this.#finish();
         this.#parts.observer.jobEnded(job);
     }
   }
 
-  #stopTasks({ id }: Job): void {
+  #cancelTurns({ id }: Job): void {
     const reason = new StatusError(
       Code.Cancelled,
       `Job "${id}" is being cancelled`,
     );
     this.#preparation?.abort(reason);
-    for (const task of this.#tasks.values()) task.abort(reason);
+    for (const turn of this.#turns.values()) turn.cancel(reason);
   }
 
   #finish(): void {
@@ -177,118 +150,31 @@ export class JobRun {
     });
   }
 
+  /** Gives a step its turn; the one behind a broken attempt is another. */
   #begin(step: Step): void {
     const { name } = step.specification;
-    const task = new AbortController();
-    this.#tasks.set(name, task);
+    const turn = new StepTurn(this.#turnJob(), step, this.#parts);
+    this.#turns.set(name, turn);
     this.#run(async () => {
       try {
-        await this.#attempt(step, task.signal);
+        await turn.take();
       } finally {
-        this.#tasks.delete(name);
-        this.#live.delete(name);
+        this.#turns.delete(name);
       }
       this.#drive(); // it may be ready for another one
     });
   }
 
-  async #attempt(step: Step, cancel: AbortSignal): Promise<void> {
-    const { queue, stop } = this.#parts;
-    const signal = AbortSignal.any([stop, cancel]);
-    if (step.state.kind === "ready" && step.state.after !== undefined) {
-      await sleep(this.#delayMs(step), undefined, { signal }).catch(() => {}); // looked at below
-    }
-    stop.throwIfAborted();
-    if (cancel.aborted && step.state.kind === "ready") return;
-    const place =
-      step.state.kind === "running" ? new AbortController().signal : signal;
-    // What waits for a place is not kept waiting by us.
-    const { isFull } = queue;
-    const run = () =>
-      this.#runAttempt(step, {
-        cancel,
-        dueMs: isFull ? Date.now() : readySince(step),
-      });
-    await queue
-      .run(this.#record.job.tenant, run, place)
-      .catch((error: unknown) => {
-        stop.throwIfAborted();
-        if (!cancel.aborted || this.#isRunning(step)) throw error;
-      });
-  }
-
-  async #runAttempt(
-    step: Step,
-    { cancel, dueMs }: { cancel: AbortSignal; dueMs: number },
-  ): Promise<void> {
-    const { name } = step.specification;
-    const { observer, stop, engine, settings } = this.#parts;
-    const isResumed = step.state.kind === "running";
-    const begun = isResumed
-      ? Promise.resolve(true)
-      : this.#applyIfApt({ kind: "attemptStarted", step: name });
-    begun.catch(() => {}); // it is looked at below
-    const startedMs = Date.now();
-    const { job } = this.#record;
-    const start = this.#startOf(step, job);
-    const outcome =
-      start === undefined
-        ? unknownFate
-        : await runAttempt(start, {
-            engine,
-            settings,
-            metadata: this.#parts.metadataOf(job, step),
-            onProgress: (progress) => this.#onProgress(step, progress),
-            begun,
-            onSent: () => observer.attemptSent(Date.now() - dueMs),
-            cancel,
-            stop,
-          });
-    if (!(await begun)) return;
-    const durationMs = Date.now() - startedMs;
-    observer.attemptEnded({ job, step: name, outcome, durationMs });
-    this.#live.delete(name);
-    await this.#apply({ kind: "attemptEnded", step: name, outcome }, stop);
-  }
-
-  /** Undefined for an attempt that we do not know how to find again. */
-  #startOf(step: Step, job: Job): AttemptStart | undefined {
-    const { specification, state, image } = step;
-    if (state.kind === "running") {
-      if (state.operation === undefined) return undefined;
-      return { kind: "resume", specification, operation: state.operation };
-    }
-    if (image === undefined) return undefined;
-    const run = job.pastRuns.length + 1;
-    const salt = `${job.id}/${run}/${specification.name}/${step.attempts + 1}`;
+  #turnJob(): TurnJob {
+    const record = this.#record;
     return {
-      kind: "begin",
-      step: {
-        specification,
-        image,
-        data: (source) => dataOf(job, source),
-        // What may come out of the cache must be the same action each time.
-        ...(specification.cache ? {} : { salt }),
+      get job() {
+        return record.job;
       },
+      apply: (event) => this.#apply(event, this.#parts.stop),
+      applyIfApt: (event) => this.#applyIfApt(event),
+      announce: () => this.#changes.announce(),
     };
-  }
-
-  #onProgress(step: Step, { operation, isExecuting, streams }: Progress): void {
-    const { name } = step.specification;
-    const known = this.#live.get(name);
-    const isNew = known === undefined;
-    if (isNew || known.isExecuting !== isExecuting) {
-      this.#live.set(name, { isExecuting, streams });
-      this.#changes.announce();
-    }
-    if (isNew && step.state.kind !== "running") {
-      // Nobody waits for it: without the name an attempt is only repeated.
-      this.#applyIfApt({ kind: "operationNamed", step: name, operation }).catch(
-        (error: unknown) => {
-          if (!this.#parts.stop.aborted) this.#parts.sink(error);
-        },
-      );
-    }
   }
 
   /** False if the job is in no state for it any more: it was cancelled. */
@@ -302,30 +188,4 @@ export class JobRun {
       return false;
     }
   }
-
-  #isRunning({ specification }: Step): boolean {
-    return this.#record.job.steps.some(
-      (step) =>
-        step.specification.name === specification.name &&
-        step.state.kind === "running",
-    );
-  }
-
-  #delayMs({ attempts }: Step): number {
-    const { retryDelayMs } = this.#parts;
-    return Math.min(retryDelayMs * 2 ** (attempts - 1), maximumRetryDelayMs);
-  }
-}
-
-const unknownFate = {
-  kind: "broken",
-  reason: {
-    code: "ABORTED",
-    text: "The service was restarted while the step was being handed to the engine",
-  },
-  mayHaveRun: true,
-} as const;
-
-function readySince({ state }: Step): number {
-  return state.kind === "ready" ? state.since : Date.now();
 }

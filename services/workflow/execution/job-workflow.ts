@@ -17,7 +17,8 @@ import type {
 import type { JobKey, JobSnapshot, NewJob, Workflow } from "../workflow.js";
 import { parseJobImage } from "./job-images.js";
 import { JobRecord } from "./job-record.js";
-import { JobRun, type JobRunParts } from "./job-run.js";
+import { JobRun } from "./job-run.js";
+import type { JobRunParts } from "./job-run-parts.js";
 
 /** Before a job is driven again whose driving failed, in milliseconds. */
 const driveAgainDelayMs = 1_000;
