@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import type { Job } from "../model/job.js";
 import type { StepState } from "../model/step.js";
-import { SqliteJobStore } from "../store/sqlite-job-store.js";
+import { SqliteJobStore } from "../store/sqlite/sqlite-job-store.js";
 import type { JobSnapshot } from "../workflow.js";
 import { LogOrder } from "./log-order.js";
 

@@ -4,7 +4,7 @@ import { wrap } from "../../../lib/status/index.js";
 import type { JobStore } from "./job-store.js";
 import { RedisJobStore } from "./redis/redis-job-store.js";
 import type { StoreConfiguration } from "./store-configuration.js";
-import { ThreadedJobStore } from "./threaded-job-store.js";
+import { ThreadedJobStore } from "./thread/threaded-job-store.js";
 
 /**
  * Opens the configured store, which the caller closes. The sink is told what

@@ -15,7 +15,7 @@ import { RemoteEngine } from "../execution/remote-engine.js";
 import { hasJobEnded, type Job } from "../model/job.js";
 import type { AttemptOutcome } from "../model/job-event.js";
 import type { StepSpecification } from "../model/step.js";
-import { SqliteJobStore } from "../store/sqlite-job-store.js";
+import { SqliteJobStore } from "../store/sqlite/sqlite-job-store.js";
 import type { JobSnapshot } from "../workflow.js";
 import { type EngineProcess, startEngineProcess } from "./engine-process.js";
 

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { Code, StatusError } from "../../../../lib/status/index.js";
 import type { Job } from "../../model/job.js";
-import { jobIndex } from "../job-index.js";
 import type {
   Creation,
   IdempotencyKey,
@@ -11,9 +10,10 @@ import type {
   LogSegment,
   StoredJob,
 } from "../job-store.js";
-import { type Rows, readAll, readPage } from "../read-rows.js";
-import { type JobRow, RecordReader } from "../record-reader.js";
-import { writeRecord } from "../stored-form.js";
+import { jobIndex } from "../record/job-index.js";
+import { type Rows, readAll, readPage } from "../record/read-rows.js";
+import { type JobRow, RecordReader } from "../record/record-reader.js";
+import { writeRecord } from "../record/stored-form.js";
 import {
   jobExists,
   jobNotFound,

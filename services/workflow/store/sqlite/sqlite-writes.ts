@@ -1,14 +1,14 @@
-import type { Job } from "../model/job.js";
-import { jobIndex } from "./job-index.js";
-import type { Creation, IdempotencyKey, LogSegment } from "./job-store.js";
-import type { JobRow } from "./record-reader.js";
-import type { JobParameters, SqliteStatements } from "./sqlite-statements.js";
+import type { Job } from "../../model/job.js";
+import type { Creation, IdempotencyKey, LogSegment } from "../job-store.js";
+import { jobIndex } from "../record/job-index.js";
+import type { JobRow } from "../record/record-reader.js";
 import {
   jobExists,
   jobNotFound,
   logOrderGap,
   staleVersion,
-} from "./write-conflict.js";
+} from "../write-conflict.js";
+import type { JobParameters, SqliteStatements } from "./sqlite-statements.js";
 
 /**
  * The writes of several statements. Each is run within a transaction, and

@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { Code, StatusError } from "../../../lib/status/index.js";
+import { Code, StatusError } from "../../../../lib/status/index.js";
 
 /** "brth" in ASCII, as PRAGMA application_id: tells our files from others'. */
 const applicationId = 0x62727468;

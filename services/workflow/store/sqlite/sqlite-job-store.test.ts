@@ -13,20 +13,20 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import type { ErrorSink } from "../../../lib/grpc/index.js";
-import { Code, StatusError } from "../../../lib/status/index.js";
+import type { ErrorSink } from "../../../../lib/grpc/index.js";
+import { Code, StatusError } from "../../../../lib/status/index.js";
 import {
   findLost,
   startJobStoreWriter,
-} from "../../../test/fixtures/job-store-writer.js";
-import { newStoredJob } from "../../../test/fixtures/stored-job.js";
+} from "../../../../test/fixtures/job-store-writer.js";
+import { newStoredJob } from "../../../../test/fixtures/stored-job.js";
 import {
   describeJobStore,
   type JobStoreUnderTest,
-} from "../../../test/suites/job-store-suite.js";
-import type { JobStore } from "./job-store.js";
+} from "../../../../test/suites/job-store-suite.js";
+import type { JobStore } from "../job-store.js";
+import { ThreadedJobStore } from "../thread/threaded-job-store.js";
 import { SqliteJobStore } from "./sqlite-job-store.js";
-import { ThreadedJobStore } from "./threaded-job-store.js";
 
 let directory: string;
 let path: string;

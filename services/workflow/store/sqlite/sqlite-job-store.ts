@@ -1,8 +1,7 @@
 import type { Database } from "better-sqlite3";
-import type { ErrorSink } from "../../../lib/grpc/index.js";
-import { Code, StatusError } from "../../../lib/status/index.js";
-import type { Job } from "../model/job.js";
-import { GroupCommit } from "./group-commit.js";
+import type { ErrorSink } from "../../../../lib/grpc/index.js";
+import { Code, StatusError } from "../../../../lib/status/index.js";
+import type { Job } from "../../model/job.js";
 import type {
   Creation,
   IdempotencyKey,
@@ -11,17 +10,18 @@ import type {
   JobStore,
   LogSegment,
   StoredJob,
-} from "./job-store.js";
+} from "../job-store.js";
+import { type Rows, readAll, readPage } from "../record/read-rows.js";
+import { type JobRow, RecordReader } from "../record/record-reader.js";
+import { writeRecord } from "../record/stored-form.js";
+import { GroupCommit } from "./group-commit.js";
 import { openSqliteFile } from "./open-sqlite-file.js";
-import { type Rows, readAll, readPage } from "./read-rows.js";
-import { type JobRow, RecordReader } from "./record-reader.js";
 import { statusFromSqliteError } from "./sqlite-error.js";
 import {
   prepareStatements,
   type SqliteStatements,
 } from "./sqlite-statements.js";
 import { SqliteWrites } from "./sqlite-writes.js";
-import { writeRecord } from "./stored-form.js";
 
 /** How many rows are read at once where all are. */
 const rowsAtOnce = 100;

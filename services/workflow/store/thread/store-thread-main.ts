@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { toStatusError } from "../../../lib/status/index.js";
-import type { StoredJob } from "./job-store.js";
-import { SqliteJobStore } from "./sqlite-job-store.js";
+import { toStatusError } from "../../../../lib/status/index.js";
+import type { StoredJob } from "../job-store.js";
+import { SqliteJobStore } from "../sqlite/sqlite-job-store.js";
 import type {
   StoreAnswer,
   StoreFailure,

@@ -1,5 +1,5 @@
-import { Code, StatusError } from "../../../lib/status/index.js";
-import type { Job } from "../model/job.js";
+import { Code, StatusError } from "../../../../lib/status/index.js";
+import type { Job } from "../../model/job.js";
 
 /** Behind every position. */
 export const endPosition = "~";

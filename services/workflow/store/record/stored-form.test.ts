@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { newStoredJob } from "../../../test/fixtures/stored-job.js";
+import { newStoredJob } from "../../../../test/fixtures/stored-job.js";
 import { readRecord, type StoredForms, writeRecord } from "./stored-form.js";
 
 const job = newStoredJob();

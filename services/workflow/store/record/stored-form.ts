@@ -1,5 +1,5 @@
-import type { Job } from "../model/job.js";
-import { jobSchema } from "../model/job.js";
+import type { Job } from "../../model/job.js";
+import { jobSchema } from "../../model/job.js";
 
 /** The forms that a job's record has had. */
 export interface StoredForms {

@@ -1,5 +1,5 @@
-import type { Code } from "../../../lib/status/index.js";
-import type { JobStore } from "./job-store.js";
+import type { Code } from "../../../../lib/status/index.js";
+import type { JobStore } from "../job-store.js";
 
 /** Methods of a store that are called across threads as they are. */
 export type StoreMethod = Exclude<

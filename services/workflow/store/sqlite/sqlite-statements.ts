@@ -1,5 +1,5 @@
 import type { Database, Statement } from "better-sqlite3";
-import type { JobRow } from "./record-reader.js";
+import type { JobRow } from "../record/record-reader.js";
 
 const columns = "jobs.id, jobs.version, jobs.position, jobs.record";
 

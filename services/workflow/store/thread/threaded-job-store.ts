@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { Code, StatusError } from "../../../lib/status/index.js";
-import type { Job } from "../model/job.js";
+import { Code, StatusError } from "../../../../lib/status/index.js";
+import type { Job } from "../../model/job.js";
 import type {
   Creation,
   IdempotencyKey,
@@ -10,8 +10,8 @@ import type {
   JobStore,
   LogSegment,
   StoredJob,
-} from "./job-store.js";
-import type { SqliteJobStoreOptions } from "./sqlite-job-store.js";
+} from "../job-store.js";
+import type { SqliteJobStoreOptions } from "../sqlite/sqlite-job-store.js";
 import type {
   StoreAnswer,
   StoreFailure,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import { Code, StatusError } from "../../../lib/status/index.js";
+import { Code, StatusError } from "../../../../lib/status/index.js";
 import { GroupCommit } from "./group-commit.js";
 
 let database: Database.Database;

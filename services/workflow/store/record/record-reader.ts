@@ -1,6 +1,6 @@
-import type { ErrorSink } from "../../../lib/grpc/index.js";
-import { Code, StatusError } from "../../../lib/status/index.js";
-import type { StoredJob } from "./job-store.js";
+import type { ErrorSink } from "../../../../lib/grpc/index.js";
+import { Code, StatusError } from "../../../../lib/status/index.js";
+import type { StoredJob } from "../job-store.js";
 import { readRecord } from "./stored-form.js";
 
 /** A job's record as it lies in a store, and what of it is needed beside. */

@@ -1,6 +1,11 @@
 import { chmodSync, closeSync, openSync } from "node:fs";
 import Database from "better-sqlite3";
-import { Code, errno, StatusError, wrap } from "../../../lib/status/index.js";
+import {
+  Code,
+  errno,
+  StatusError,
+  wrap,
+} from "../../../../lib/status/index.js";
 import { sqliteResult, statusFromSqliteError } from "./sqlite-error.js";
 import { migrate } from "./sqlite-migrations.js";
 

@@ -3,7 +3,7 @@ import {
   errno,
   StatusError,
   toStatusError,
-} from "../../../lib/status/index.js";
+} from "../../../../lib/status/index.js";
 
 /**
  * SQLite's primary result codes, each with the code that tells who must act.

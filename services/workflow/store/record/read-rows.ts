@@ -1,4 +1,4 @@
-import type { JobPage, JobQuery, StoredJob } from "./job-store.js";
+import type { JobPage, JobQuery, StoredJob } from "../job-store.js";
 import { cursorOf, endPosition, parseCursor } from "./list-position.js";
 import type { JobRow, RecordReader } from "./record-reader.js";
 

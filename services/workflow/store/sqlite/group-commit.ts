@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { StatusError } from "../../../lib/status/index.js";
+import { StatusError } from "../../../../lib/status/index.js";
 
 /** Bounds how long other work waits for a commit: some 20 ms. */
 const maximumWrites = 500;

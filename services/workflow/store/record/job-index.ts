@@ -1,4 +1,4 @@
-import { hasJobEnded, type Job, type JobState } from "../model/job.js";
+import { hasJobEnded, type Job, type JobState } from "../../model/job.js";
 import { listPosition } from "./list-position.js";
 
 /** What stands beside a job's record, for questions about many jobs. */
