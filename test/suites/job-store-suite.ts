@@ -141,6 +141,10 @@ export function describeJobStore(
       expect(creations.filter(({ kind }) => kind === "existing")).toEqual(
         Array(9).fill(existing),
       );
+      const use = { jobId: job?.id, fingerprint: "f" };
+      expect(await store.findKey("", "k")).toEqual(use);
+      expect(await store.findKey("", "l")).toBeUndefined();
+      expect(await store.findKey("t", "k")).toBeUndefined();
       const again = { key: "k", fingerprint: "g" };
       expect(await store.create(newStoredJob(), again)).toEqual(existing);
       const stranger = newStoredJob({ tenant: "t" });

@@ -8,6 +8,7 @@ import { hasJobEnded, type Job } from "../model/job.js";
 import type { JobEvent } from "../model/job-event.js";
 import type { TransitionLimits } from "../model/transition.js";
 import type {
+  Creation,
   IdempotencyKey,
   JobPage,
   JobQuery,
@@ -77,12 +78,10 @@ export class JobWorkflow implements Workflow {
     idempotency?: IdempotencyKey,
   ): Promise<{ snapshot: JobSnapshot; isNew: boolean }> {
     this.#stop.signal.throwIfAborted();
-    const { store } = this.#options;
     checkGraph(newJob.steps);
     for (const { work } of newJob.steps) parseJobImage(work.image);
-    await this.#checkLimit(newJob.tenant);
     const job = jobOf(newJob);
-    const creation = await store.create(job, idempotency);
+    const creation = await this.#create(job, idempotency);
     if (creation.kind === "created") {
       const run = this.#drive({ job, version: 1 });
       return { snapshot: run.snapshot, isNew: true };
@@ -201,10 +200,16 @@ export class JobWorkflow implements Workflow {
     return stored;
   }
 
-  async #checkLimit(tenant: string): Promise<void> {
+  /** At the limit, what was submitted before is found all the same. */
+  async #create(job: Job, idempotency?: IdempotencyKey): Promise<Creation> {
     const { store, limits } = this.#options;
-    const unfinished = await store.countUnfinished(tenant);
-    if (unfinished < limits.maximumUnfinishedJobs) return;
+    const unfinished = await store.countUnfinished(job.tenant);
+    if (unfinished < limits.maximumUnfinishedJobs) {
+      return store.create(job, idempotency);
+    }
+    const use =
+      idempotency && (await store.findKey(job.tenant, idempotency.key));
+    if (use !== undefined) return { kind: "existing", ...use };
     throw new StatusError(
       Code.ResourceExhausted,
       `There are ${unfinished} jobs that have not ended, and no more than ${limits.maximumUnfinishedJobs} are taken: try again later`,

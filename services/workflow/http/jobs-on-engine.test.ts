@@ -8,10 +8,11 @@ import { HttpScenario } from "../testing/http-scenario.js";
 import { JobScenario } from "../testing/job-scenario.js";
 
 // Both APIs on the real workflow: a store on disk, and an engine's process.
+const maximumUnfinishedJobs = 4;
 let jobs: JobScenario;
 let api: HttpScenario<JobWorkflow>;
 beforeAll(async () => {
-  jobs = await JobScenario.start();
+  jobs = await JobScenario.start({ maximumUnfinishedJobs });
   const entrypoint = (script: string) =>
     buildTestImage({
       config: { config: { Entrypoint: ["/bin/sh", "-c", script] } },
@@ -161,4 +162,33 @@ test("a key makes one job in the store, and lists go on behind pages", async () 
     400,
     "INVALID_ARGUMENT",
   ]);
+});
+
+test("a key gives the job that it made when no more jobs are taken", async () => {
+  const key = (text: string) => ({ "idempotency-key": text });
+  const job = { steps: [{ image, command: "exec sleep 600" }] };
+  await eventually(() => expect(jobs.workflow.unfinished).toBe(0));
+  const ids: string[] = [];
+  for (let at = 0; at < maximumUnfinishedJobs; at++) {
+    const { status, json } = await api.post("/v1/jobs", job, key(`full-${at}`));
+    expect(status).toBe(201);
+    ids.push(json.id);
+  }
+  const again = await api.post("/v1/jobs", job, key("full-1"));
+  expect([again.status, again.json.id]).toEqual([200, ids[1]]);
+  const changed = { ...job, labels: { a: "b" } };
+  const other = await api.post("/v1/jobs", changed, key("full-1"));
+  expect(other.status).toBe(422);
+  for (const headers of [undefined, key("full-new")]) {
+    const refused = await api.post("/v1/jobs", job, headers);
+    expect([refused.status, refused.json.error]).toEqual([
+      429,
+      {
+        code: "RESOURCE_EXHAUSTED",
+        message: `There are ${maximumUnfinishedJobs} jobs that have not ended, and no more than ${maximumUnfinishedJobs} are taken: try again later`,
+      },
+    ]);
+  }
+  for (const id of ids) await api.post(`/v1/jobs/${id}/cancel`);
+  await eventually(() => expect(jobs.workflow.unfinished).toBe(0));
 });

@@ -15,15 +15,17 @@ export interface IdempotencyKey {
   readonly fingerprint: string;
 }
 
+/** The submission that an idempotency key came with first. */
+export interface KeyUse {
+  readonly jobId: string;
+  readonly fingerprint: string;
+}
+
 /** What came of a submission. */
 export type Creation =
   | { readonly kind: "created" }
-  /** The key was used before, for the job of this id. */
-  | {
-      readonly kind: "existing";
-      readonly jobId: string;
-      readonly fingerprint: string;
-    };
+  /** Its key was used before. */
+  | ({ readonly kind: "existing" } & KeyUse);
 
 /** Which jobs to list, the newest first. */
 export interface JobQuery {
@@ -80,6 +82,8 @@ export interface JobStore {
    * AlreadyExists if another job has its id.
    */
   create(job: Job, idempotency?: IdempotencyKey): Promise<Creation>;
+  /** What a tenant used a key for; undefined if for nothing (any more). */
+  findKey(tenant: string, key: string): Promise<KeyUse | undefined>;
   get(id: string): Promise<StoredJob | undefined>;
   /**
    * Replaces a record; gives the new version. Its id, tenant, name, labels and

@@ -66,7 +66,14 @@ export class JobScenario {
   #remote: RemoteEngine;
   #store: SqliteJobStore;
 
-  private constructor(folder: string, engine: EngineProcess) {
+  readonly #maximumUnfinishedJobs: number;
+
+  private constructor(
+    folder: string,
+    engine: EngineProcess,
+    maximumUnfinishedJobs: number,
+  ) {
+    this.#maximumUnfinishedJobs = maximumUnfinishedJobs;
     this.folder = folder;
     this.engine = engine;
     this.images.add("images.example/tools", buildTestImage(), "1");
@@ -75,10 +82,13 @@ export class JobScenario {
     this.workflow = this.#createWorkflow();
   }
 
-  static async start(): Promise<JobScenario> {
+  static async start({
+    maximumUnfinishedJobs = 5_000,
+  } = {}): Promise<JobScenario> {
     const folder = await mkdtemp(join(tmpdir(), "berth-jobs-"));
     await chmod(folder, 0o755); // programs run as other users
-    return new JobScenario(folder, await startEngineProcess(folder));
+    const engine = await startEngineProcess(folder);
+    return new JobScenario(folder, engine, maximumUnfinishedJobs);
   }
 
   async stop(): Promise<void> {
@@ -182,7 +192,7 @@ export class JobScenario {
       limits: {
         maximumAttempts: 4,
         maximumRuns: 3,
-        maximumUnfinishedJobs: 5_000,
+        maximumUnfinishedJobs: this.#maximumUnfinishedJobs,
       },
       queue: new FairQueue(500),
       prepareTimeoutMs: 2_000,

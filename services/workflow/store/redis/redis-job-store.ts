@@ -7,6 +7,7 @@ import type {
   JobPage,
   JobQuery,
   JobStore,
+  KeyUse,
   LogSegment,
   StoredJob,
 } from "../job-store.js";
@@ -89,6 +90,15 @@ export class RedisJobStore implements JobStore {
     return outcome === "existing"
       ? { kind: "existing", jobId, fingerprint: used }
       : { kind: "created" };
+  }
+
+  async findKey(tenant: string, key: string): Promise<KeyUse | undefined> {
+    const keys = `${this.#session.prefix}keys:${tenant}`;
+    const used = await this.#session.read((redis) => redis.hget(keys, key));
+    // As the script "create" wrote it: the job's id, then the rest.
+    return used === null
+      ? undefined
+      : { jobId: used.slice(0, 36), fingerprint: used.slice(36) };
   }
 
   async get(id: string): Promise<StoredJob | undefined> {

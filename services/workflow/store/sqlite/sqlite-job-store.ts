@@ -8,6 +8,7 @@ import type {
   JobPage,
   JobQuery,
   JobStore,
+  KeyUse,
   LogSegment,
   StoredJob,
 } from "../job-store.js";
@@ -70,6 +71,10 @@ export class SqliteJobStore implements JobStore {
   create(job: Job, idempotency?: IdempotencyKey): Promise<Creation> {
     const record = writeRecord(job);
     return this.#write(() => this.#writes.create(job, record, idempotency));
+  }
+
+  async findKey(tenant: string, key: string): Promise<KeyUse | undefined> {
+    return this.#read(() => this.#statements.key.get(tenant, key));
   }
 
   async get(id: string): Promise<StoredJob | undefined> {

@@ -1,4 +1,5 @@
 import type { Database, Statement } from "better-sqlite3";
+import type { KeyUse } from "../job-store.js";
 import type { JobRow } from "../record/record-reader.js";
 
 const columns = "jobs.id, jobs.version, jobs.position, jobs.record";
@@ -127,7 +128,7 @@ function listStatements(prepare: Prepare) {
 
 function otherStatements(prepare: Prepare) {
   return {
-    key: prepare<[string, string], { jobId: string; fingerprint: string }>(
+    key: prepare<[string, string], KeyUse>(
       `SELECT job AS jobId, fingerprint FROM idempotency_keys
        WHERE tenant = ? AND key = ?`,
     ),

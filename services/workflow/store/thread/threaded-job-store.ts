@@ -8,6 +8,7 @@ import type {
   JobPage,
   JobQuery,
   JobStore,
+  KeyUse,
   LogSegment,
   StoredJob,
 } from "../job-store.js";
@@ -76,6 +77,10 @@ export class ThreadedJobStore implements JobStore {
 
   create(job: Job, idempotency?: IdempotencyKey): Promise<Creation> {
     return this.#call("create", [job, idempotency]);
+  }
+
+  findKey(tenant: string, key: string): Promise<KeyUse | undefined> {
+    return this.#call("findKey", [tenant, key]);
   }
 
   get(id: string): Promise<StoredJob | undefined> {
