@@ -268,6 +268,12 @@ test.each([
   expect(log.slice(2)).toEqual([`bar read ${read}`]);
 });
 
+test("an output file begins empty where the image has one", async () => {
+  const step = { source: "test/cat", output: "/customers.txt" };
+  const log = await logOf(await submitSteps([step, "test/wc"]), 2);
+  expect(log.map((line) => line.trim())).toEqual(["0"]);
+});
+
 test("four steps are the pipeline of the document", async () => {
   const steps = ["test/cat", "test/sort", "test/uniq", "test/wc"];
   const log = await logOf(await submitSteps(steps), 4);

@@ -55,6 +55,7 @@ describe.each(modes)("steps with %s", (_mode, options) => {
       "berth-secret=PASSWORD:db-main",
       "berth-collect=/var/lib/step/result:results/count",
       "berth-collect=/output/:tree",
+      "berth-collect=/etc/os-release:release",
     ];
     const { status, stdout } = await step(
       "jobs",
@@ -72,6 +73,7 @@ describe.each(modes)("steps with %s", (_mode, options) => {
       readFile(join(folder, "outputs", path), "utf8");
     expect(await output("results/count")).toBe("3\n");
     expect(await output("tree/deep/file")).toBe("found\n");
+    expect(await output("release")).toBe("");
   }, 300_000); // the image is brought in
 
   test("a secret is refused where it is not allowed, or not there", async () => {

@@ -48,7 +48,8 @@ berth-exec [--config=FILE] (--image=REFERENCE [--inline=NAME] | --sandbox) [OPTI
   --stdin=INPUT             a file of the input root is the standard input
   --place=INPUT:PATH        an input is seen, read-only, at this path of the root too; may be repeated
   --collect=PATH:OUTPUT     copied to the output path at the end, whatever the status; before the start an
-                            empty file, or with a / at the end an empty directory, is there; may be repeated
+                            empty file is there whatever the image has, or with a / at the end a directory;
+                            may be repeated
   --workdir=PATH            the current directory, made where it is missing
   --secret=VARIABLE:NAME    a variable with a secret of the operator's folder, which is masked in what the
                             action prints; may be repeated

@@ -8,7 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, ResolveFlags, fcntl_setfl, fstat, open, openat2, statat,
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, fcntl_setfl, fstat, fstatfs, open, openat,
+    openat2, readlinkat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::fchdir;
@@ -16,6 +17,7 @@ use rustix::stdio::dup2_stdin;
 
 use crate::command_line::{Plan, relative, usage};
 use crate::error::{During, Error, Result, plain};
+use crate::place::PROC;
 use crate::sandbox::{DIRECTORY, WITHIN};
 use crate::secrets::SecretFlag;
 use crate::upper::{self, make_directories};
@@ -175,30 +177,70 @@ fn open_stdin(input_root: &Path, path: &Path) -> Result<()> {
     dup2_stdin(&file).during("dup2", "stdin")
 }
 
-/// Makes what will be collected, where the image has nothing at that path.
+/// Makes what will be collected: a directory where there is none, and an empty file whatever the image
+/// has there, so that nothing of the image passes for an output.
 fn provide(root: &OwnedFd, collect: &Collect) -> Result<()> {
     let path = inside(&collect.path);
-    let (directory, file_name) = match collect.is_directory {
-        true => (&*path, None),
-        false => (path.parent().unwrap_or(&path), path.file_name()),
+    let made = match collect.is_directory {
+        true => make_directories(root, &path, Mode::from_raw_mode(0o777), WITHIN),
+        false => provide_file(root, &path),
     };
-    let make = || {
-        make_directories(root, directory, Mode::from_raw_mode(0o777), WITHIN)?;
-        let Some(name) = file_name else { return Ok(()) };
-        let create = |place: OwnedFd| match statat(&place, name, AtFlags::SYMLINK_NOFOLLOW) {
-            // Neither opened nor changed, whatever it is.
-            Ok(_) => Ok(()),
-            Err(_) => upper::create_file(&place, Path::new(name), 0o666).map(drop),
-        };
-        openat2(root, nonempty(directory), DIRECTORY, Mode::empty(), WITHIN)
-            .and_then(create)
-            .map_err(|errno| (path.clone(), errno))
-    };
-    make().map_err(|(prefix, errno)| {
+    made.map_err(|(prefix, errno)| {
         let path = &collect.path;
         let text = format!("{path:?}, which is to be collected, cannot be made: {prefix:?}");
         refusal(errno, "create", path, text)
     })
+}
+
+type Made<T = ()> = std::result::Result<T, (PathBuf, Errno)>;
+
+/// Makes an empty file of the action's own. What is there is taken away rather than emptied: its inode
+/// may be shared with others.
+fn provide_file(root: &OwnedFd, path: &Path) -> Made {
+    let path = behind_links(root, path)?;
+    let directory = path.parent().unwrap_or(&path);
+    make_directories(root, directory, Mode::from_raw_mode(0o777), WITHIN)?;
+    let make = || {
+        let name = Path::new(path.file_name().ok_or(Errno::ISDIR)?);
+        let place = openat2(root, nonempty(directory), DIRECTORY, Mode::empty(), WITHIN)?;
+        match unlinkat(&place, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => upper::create_file(&place, name, 0o666).map(drop),
+            // In a directory that the action may not change, its file is the action's to change.
+            Err(Errno::ACCESS | Errno::PERM) => {
+                let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+                openat(&place, name, flags | OFlags::CLOEXEC, Mode::empty()).map(drop)
+            }
+            Err(errno) => Err(errno),
+        }
+    };
+    make().map_err(|errno| (path.clone(), errno))
+}
+
+/// Where links of the image lead to in the end: the program may write to either name.
+fn behind_links(root: &OwnedFd, path: &Path) -> Made<PathBuf> {
+    let mut path = path.to_owned();
+    // As many as the kernel follows.
+    for _ in 0..40 {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(found) = openat2(root, &path, flags, Mode::empty(), WITHIN) else {
+            return Ok(path);
+        };
+        let read = || {
+            if !FileType::from_raw_mode(fstat(&found)?.st_mode).is_symlink() {
+                return Ok(None);
+            }
+            // Those say where a file is outside, or what else it is.
+            if fstatfs(&found)?.f_type == PROC {
+                return Err(Errno::PERM);
+            }
+            readlinkat(&found, "", Vec::new()).map(Some)
+        };
+        match read().map_err(|errno| (path.clone(), errno))? {
+            Some(link) => path = path.with_file_name(OsStr::from_bytes(link.to_bytes())),
+            None => return Ok(path),
+        }
+    }
+    Err((path, Errno::LOOP))
 }
 
 /// An absolute path as seen from the root, which itself has a name as well.

@@ -222,11 +222,18 @@ fn a_build_directory_that_a_server_makes_up_serves_in_every_mode() {
                 machine.config = format!("upper = \"{}\"", upper.display());
             }
             fs::write(machine.input_root().join("input"), "from the server\n").unwrap();
+            fs::write(machine.root().join("etc/report"), "of the image\n").unwrap();
+            machine.settle();
             let Some(fuse) = Fuse::over(&machine) else { return };
             let before = machine.image();
             let script = "cat input /etc/os-release; grep -c ' / / .* - overlay ' /proc/self/mountinfo; echo out >out; mkdir -p made/deep; \
                           touch /tmp/x ~/x; rm -rf /usr 2>/dev/null; echo done";
-            let flags = ["--stdin=input", "--place=input:/placed", "--collect=/got/:collected/got"];
+            let flags = [
+                "--stdin=input",
+                "--place=input:/placed",
+                "--collect=/got/:collected/got",
+                "--collect=/etc/report:collected/report",
+            ];
             let found =
                 machine.shell(&flags, &format!("cat /placed; cp /dev/fd/0 /got/x; {script}"));
             let text = "from the server\nfrom the server\nNAME=image\n1\ndone\n";
@@ -235,6 +242,8 @@ fn a_build_directory_that_a_server_makes_up_serves_in_every_mode() {
             assert!(machine.input_root().join("made/deep").is_dir(), "{case:?}");
             let collected = machine.input_root().join("collected/got/x");
             assert_eq!(fs::read(collected).unwrap(), b"from the server\n", "{case:?}");
+            let report = machine.input_root().join("collected/report");
+            assert_eq!(fs::read(report).unwrap(), b"", "{case:?} {on_disk}");
             assert_eq!(machine.image(), before, "{case:?} {on_disk}");
             drop(fuse);
         }

@@ -164,28 +164,34 @@ fn a_root_of_binds_serves_where_an_overlay_is_refused() {
         let script = "cat /etc/os-release /home/other; echo; id -un; touch /x /tmp/x ~/x out; readlink /lib; \
                       touch /usr/x /bin/x 2>/dev/null || echo kept; cat /etc/hostname /proc/1/comm; \
                       set -- /proc/[0-9]*; echo $#; rm /bin/id 2>/dev/null || echo locked";
-        let mut command = machine.command(&["--network=none"], &["sh", "-c", script]);
         let mount = format!(
             "cd {} && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work x merged && cd \"$OLDPWD\" && ",
             directory.display()
         );
-        let mut wrapped = std::process::Command::new("unshare");
         let drop_user = if case.start == Start::User {
             "setpriv --reuid 12345 --regid 12345 --clear-groups "
         } else {
             ""
         };
-        wrapped.args(["-m", "sh", "-c", &format!("{mount} exec {drop_user} \"$@\""), "sh"]);
-        wrapped.arg(command.get_program()).args(command.get_args());
-        wrapped
-            .current_dir(machine.input_root())
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command.env_clear();
-        let found = outcome(wrapped.output().unwrap());
+        let run = |flags: &[&str]| {
+            let command = machine.command(flags, &["sh", "-c", script]);
+            let mut wrapped = std::process::Command::new("unshare");
+            wrapped.args(["-m", "sh", "-c", &format!("{mount} exec {drop_user} \"$@\""), "sh"]);
+            wrapped.arg(command.get_program()).args(command.get_args());
+            wrapped
+                .current_dir(machine.input_root())
+                .env_clear()
+                .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+            outcome(wrapped.output().unwrap())
+        };
+        let found = run(&["--network=none"]);
         let expected = "NAME=image\nkept\nbuild\nusr/lib\nkept\nberth\nberth-exec\n2\nlocked\n";
         assert_eq!(found, prints(expected), "{case:?}");
         assert!(machine.input_root().join("out").exists());
+        // Nothing of the image can be replaced there, and its content is no output.
+        let found = run(&["--collect=/etc/os-release:release"]);
+        let text = "\"/etc/os-release\", which is to be collected, cannot be made: ";
+        assert!(found.status == 125 && found.stderr.contains(text), "{case:?} {found:?}");
         assert_eq!(machine.image(), before, "{case:?}");
         assert_eq!(fs::read_dir(directory.join("upper")).unwrap().count(), 0, "{case:?}");
     }
