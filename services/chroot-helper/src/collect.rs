@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, SeekFrom as SeekTo, Stat, fstat, fstatfs,
-    ftruncate, mkdirat, openat, openat2, readlinkat, renameat, seek, statat, symlinkat, unlinkat,
+    ftruncate, mkdirat, openat, readlinkat, renameat, seek, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
 use crate::error::{Error, Result, plain};
 use crate::place::PROC;
 use crate::remove::remove;
+use crate::resolve::openat2;
 use crate::sandbox::{DIRECTORY, WITHIN};
 use crate::step::{BENEATH, Collect, inside, refusal};
 use crate::upper::{create_file, make_directories};

@@ -16,6 +16,7 @@ mod passwd;
 mod place;
 mod process;
 mod remove;
+mod resolve;
 mod sandbox;
 mod secrets;
 mod skeleton;
@@ -27,12 +28,13 @@ mod upper;
 use std::io::Write;
 use std::process::ExitCode;
 
-use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags, flock, openat2, syncfs};
+use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags, flock, syncfs};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 
 use command_line::{Command, Plan};
 use error::{During, Error, Result};
+use resolve::openat2;
 
 const HELP: &str = "\
 berth-exec [--config=FILE] (--image=REFERENCE [--inline=NAME] | --sandbox) [OPTION…] -- PROGRAM [ARGUMENT…]

@@ -4,8 +4,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{
-    Access, AtFlags, CWD, FileType, Mode, ResolveFlags, accessat, fstat, mkdirat, mknodat, openat2,
-    statat, symlinkat,
+    Access, AtFlags, CWD, FileType, Mode, ResolveFlags, accessat, fstat, mkdirat, mknodat, statat,
+    symlinkat,
 };
 use rustix::io::Errno;
 use rustix::mount::{
@@ -16,6 +16,7 @@ use rustix::mount::{
 use crate::command_line::Plan;
 use crate::config::Proc;
 use crate::error::{During, Result};
+use crate::resolve::openat2;
 use crate::sandbox::{DIRECTORY, InputRoot, WITHIN, write_file};
 use crate::sys;
 use crate::upper::relative;

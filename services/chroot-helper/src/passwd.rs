@@ -6,10 +6,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat};
 
 use crate::command_line::{Plan, usage};
 use crate::error::{During, Error, Result};
+use crate::resolve::openat2;
 use crate::sandbox::WITHIN;
 
 /// More of an image's passwd or group file is not read.

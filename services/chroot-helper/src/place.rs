@@ -3,12 +3,13 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, fstatfs, openat, openat2};
+use rustix::fs::{FileType, Mode, OFlags, fstat, fstatfs, openat};
 use rustix::io::Errno;
 
 use crate::command_line::usage;
 use crate::error::{During, Result};
 use crate::mount::{READ_ONLY, attach_to, clone_tree};
+use crate::resolve::openat2;
 use crate::sandbox::{DIRECTORY, WITHIN};
 use crate::step::{BENEATH, Place, inside, refusal};
 use crate::upper::{create_file, make_directories};

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, open, openat, openat2};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, open, openat};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -26,6 +26,7 @@ use crate::output::Output;
 use crate::passwd;
 use crate::place;
 use crate::process::{self, Identity};
+use crate::resolve::openat2;
 use crate::secrets;
 use crate::skeleton::{self, Disk};
 use crate::sys::{self, Beside, Signals};

@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, mkdirat, mknodat, open, openat, openat2,
-    readlinkat, statat, symlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, mkdirat, mknodat, open, openat, readlinkat,
+    statat, symlinkat,
 };
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
@@ -17,6 +17,7 @@ use crate::command_line::{Plan, Source};
 use crate::error::{During, Result};
 use crate::mount::{NO_SETUID, READ_ONLY, attach, attach_to, clone_tree};
 use crate::remove::remove;
+use crate::resolve::openat2;
 use crate::sandbox::{DIRECTORY, InputRoot, WITHIN};
 use crate::sys;
 use crate::upper::{make_within, relative};

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, ResolveFlags, fcntl_setfl, fstat, fstatfs, open, openat,
-    openat2, readlinkat, unlinkat,
+    readlinkat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::fchdir;
@@ -18,6 +18,7 @@ use rustix::stdio::dup2_stdin;
 use crate::command_line::{Plan, relative, usage};
 use crate::error::{During, Error, Result, plain};
 use crate::place::PROC;
+use crate::resolve::openat2;
 use crate::sandbox::{DIRECTORY, WITHIN};
 use crate::secrets::SecretFlag;
 use crate::upper::{self, make_directories};

@@ -6,15 +6,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2, statat,
-};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, statat};
 use rustix::io::Errno;
 
 use crate::command_line::Plan;
 use crate::config::Network;
 use crate::error::{During, Error, Result};
 use crate::passwd::ACCOUNTS_LIMIT;
+use crate::resolve::openat2;
 use crate::sandbox::{DIRECTORY, HOSTNAME, WITHIN};
 
 /// What the sandbox provides over the image, written before the image can have a say: a link in the

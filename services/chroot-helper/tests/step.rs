@@ -4,6 +4,9 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::{Machine, Mode, Outcome, cases, outcome, prints};
 
@@ -256,5 +259,49 @@ fn the_machine_s_root_serves_as_well() {
         assert_eq!(found, prints("input\ninput\n/tmp/work\ndaemon\n"), "{start:?}");
         assert_eq!(machine.mode, Mode::BindMount);
         assert_eq!(fs::read(machine.input_root().join("out")).unwrap(), b"result\n");
+    }
+}
+
+/// Renames as fast as one can, until it is dropped.
+struct Storm(Arc<AtomicBool>, Vec<std::thread::JoinHandle<()>>);
+
+impl Storm {
+    fn over(directory: &Path) -> Storm {
+        let goes_on = Arc::new(AtomicBool::new(true));
+        let threads = ["one", "two"].map(|name| {
+            let (from, goes_on) = (directory.join(name), goes_on.clone());
+            fs::write(&from, "").unwrap();
+            std::thread::spawn(move || {
+                let to = from.with_extension("renamed");
+                while goes_on.load(Ordering::Relaxed) {
+                    fs::rename(&from, &to).and_then(|()| fs::rename(&to, &from)).unwrap();
+                }
+            })
+        });
+        Storm(goes_on, threads.into())
+    }
+}
+
+impl Drop for Storm {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+        for thread in self.1.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[test]
+fn links_of_an_image_are_resolved_whatever_the_machine_renames() {
+    for case in cases() {
+        let machine = Machine::new(case);
+        let up = "../".repeat(200);
+        symlink(format!("{up}usr/lib"), machine.root().join("up")).unwrap();
+        machine.settle();
+        let _storm = Storm::over(&machine.directory.join("victim"));
+        let flags = (0..20).map(|n| format!("--collect=/up/{n}:{n}")).collect::<Vec<_>>();
+        let mut flags = flags.iter().map(String::as_str).collect::<Vec<_>>();
+        flags.push("--workdir=/up/here");
+        assert_eq!(machine.shell(&flags, "ls ../0"), prints("../0\n"), "{case:?}");
     }
 }
