@@ -5,15 +5,7 @@ import {
   createLayoutImageSource,
   type ImageSource,
 } from "../../lib/registry/index.js";
-
-/** What a command was told of registries. */
-export interface ImageSourceOptions {
-  /** Registries that may have addresses in private networks. */
-  readonly registries?: readonly string[];
-  /** Likewise, and spoken to in plain HTTP. */
-  readonly plainRegistries?: readonly string[];
-  readonly dockerConfig: string | undefined;
-}
+import { type RegistryFlags, registryEntries } from "./registry-flags.js";
 
 /**
  * Opens where an image comes from: its registry, which was named by the user
@@ -21,21 +13,21 @@ export interface ImageSourceOptions {
  */
 export function openImageSource(
   reference: ImageReference,
-  options: ImageSourceOptions,
+  flags: RegistryFlags,
 ): { readonly source: ImageSource; close(): Promise<void> } {
-  const { registries = [], plainRegistries = [], dockerConfig } = options;
-  const listed = (hosts: readonly string[], plainHttp?: true) =>
-    hosts.map((host) => [
-      host,
-      { realmHosts: [], mirrors: [], ...(plainHttp && { plainHttp }) },
-    ]);
-  const own = reference.kind === "registry" ? [reference.registry] : [];
+  const named = reference.kind === "registry" ? [reference.registry] : [];
+  const entries = registryEntries({
+    ...flags,
+    registries: [...named, ...flags.registries],
+  });
   const { source: registry, close } = createConfiguredImageSource({
-    registries: Object.fromEntries([
-      ...listed([...own, ...registries]),
-      ...listed(plainRegistries, true),
-    ]),
-    dockerConfig,
+    registries: Object.fromEntries(
+      Object.entries(entries).map(([host, entry]) => [
+        host,
+        { realmHosts: [], mirrors: [], ...entry },
+      ]),
+    ),
+    dockerConfig: flags.dockerConfig,
   });
   const layout = createLayoutImageSource();
   return { source: createDispatchingImageSource({ registry, layout }), close };

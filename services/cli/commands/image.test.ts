@@ -10,6 +10,7 @@ import {
   runProgram,
 } from "../../../test/fixtures/berth.js";
 import { storeTree } from "../../../test/fixtures/cas-tree.js";
+import { startDockerRegistry } from "../../../test/fixtures/docker-registry.js";
 import {
   type ImportScenario,
   startImportScenario,
@@ -22,7 +23,11 @@ import {
   tarHeader,
   tarSymlink,
 } from "../../../test/fixtures/tar-archive.js";
-import { buildTestImage, sha256 } from "../../../test/fixtures/test-image.js";
+import {
+  buildTestImage,
+  pushTestImage,
+  sha256,
+} from "../../../test/fixtures/test-image.js";
 
 const archive = tarArchive(
   tarFile("usr/bin/tool", "#!/bin/sh\n", { mode: 0o4755, mtime: 7 }),
@@ -115,6 +120,20 @@ describe("berth image import", () => {
     ]);
     expect(readdirSync(join(folder, "cache/berth"))).toEqual(["layers"]);
   });
+});
+
+test("berth image import asks a mirror for the image", async () => {
+  const registry = await startDockerRegistry();
+  try {
+    await pushTestImage(registry.host, "team/tool", { image, tag: "1" });
+    const mirror = `hub.test=${registry.host}`;
+    const options = ["--json", "--mirror", mirror, "hub.test/team/tool:1"];
+    expect(jsonLines(await withCas("import", ...options))).toMatchObject([
+      { image: `hub.test/team/tool@${image.digest}`, tree },
+    ]);
+  } finally {
+    await registry.stop();
+  }
 });
 
 describe("berth image ls", () => {

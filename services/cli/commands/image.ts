@@ -11,6 +11,7 @@ import { runExport } from "../image/run-export.js";
 import { runImport } from "../image/run-import.js";
 import { runList } from "../image/run-list.js";
 import { usageError } from "../parse-options.js";
+import { registryHelp } from "../registry-flags.js";
 
 /** Exit status of all trouble, since diff has 1 for different trees. */
 const exitTrouble = 2;
@@ -40,9 +41,7 @@ image that CAS does not have is imported first.
   --cas ADDRESS          another CAS than that of the running "berth up"
   --instance NAME        instance name ("")
   --platform OS/ARCH     entry of a multi-platform image (this machine's)
-  --registry HOST        a registry in a private network; may be repeated
-  --plain-http HOST      the same, without TLS; those on loopback need neither
-  --docker-config FILE   registry credentials (~/.docker/config.json)
+${registryHelp}
   --state FOLDER         folder of "berth up" (/var/lib/berth for root, else
                          ~/.local/state/berth)`;
 

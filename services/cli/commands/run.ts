@@ -14,6 +14,7 @@ import type { ProgramContext } from "../../../lib/program/index.js";
 import { codeName, toStatusError } from "../../../lib/status/index.js";
 import { checkDockerConfigFile } from "../check-docker-config-file.js";
 import type { Command } from "../command.js";
+import { registryHelp } from "../registry-flags.js";
 import { executeAction } from "../run/execute-action.js";
 import { pinImages } from "../run/pin-images.js";
 import { createProgressLine, formatPull } from "../run/progress-line.js";
@@ -52,8 +53,11 @@ joined by "+", and trees in CAS (cas://…), where "berth up" has --source cas.
                          repeated
   --timeout SECONDS      end the action after this time
   --cache                a result in the action cache will do
-  --docker-config FILE   credentials to look up tags (~/.docker/config.json)
-  --state FOLDER         folder of "berth up", to show how a pull goes`;
+  --state FOLDER         folder of "berth up", to show how a pull goes
+
+To look up tags; where layers come from is what "berth up" was told:
+
+${registryHelp}`;
 
 /** `berth run`: one action in an image. */
 export const runCommand: Command = {
@@ -91,7 +95,10 @@ async function runAction(
     checkDockerConfigFile(settings.dockerConfig);
     await checkServing(settings.engine);
     const dockerConfig = settings.dockerConfig ?? findDockerConfig(env);
-    const image = await pinImages(settings.image, { dockerConfig, signal });
+    const image = await pinImages(settings.image, {
+      registries: { ...settings, dockerConfig },
+      signal,
+    });
     const actionDigest = await uploadAction(settings, image, cas, context);
     const state = chooseStateFolder("run", settings.state, env);
     const response = await executeWithProgress(

@@ -3,6 +3,7 @@ import { aborted, type ProgramContext } from "../../../lib/program/index.js";
 import { checkDockerConfigFile } from "../check-docker-config-file.js";
 import type { Command } from "../command.js";
 import { defaultServer } from "../job/job-settings.js";
+import { registryHelp } from "../registry-flags.js";
 import { answersHttp } from "../up/answers-http.js";
 import { checkAddressFree } from "../up/check-address-free.js";
 import { formatLogLine } from "../up/format-log-line.js";
@@ -33,32 +34,28 @@ const help = `usage: berth up [OPTION…]
 Runs engine, router, root fetcher and the job service for this machine until it
 is interrupted, and prints the flags for Bazel and where jobs are taken.
 
-  --state FOLDER        everything that is kept (/var/lib/berth for root, else
-                        ~/.local/state/berth)
-  --listen ADDRESS      where the engine serves REAPI (127.0.0.1:8980)
+  --state FOLDER         everything that is kept (/var/lib/berth for root, else
+                         ~/.local/state/berth)
+  --listen ADDRESS       where the engine serves REAPI (127.0.0.1:8980)
   --jobs-listen ADDRESS|off
-                        where jobs are taken and shown: whoever reaches it may
-                        run them (127.0.0.1:3000)
-  --jobs N              actions at a time (the machine's cores)
-  --cache-size SIZE     bound of CAS (20GiB)
-  --roots-size SIZE     bound of image roots (50GiB)
+                         where jobs are taken and shown: whoever reaches it may
+                         run them (127.0.0.1:3000)
+  --jobs N               actions at a time (the machine's cores)
+  --cache-size SIZE      bound of CAS (20GiB)
+  --roots-size SIZE      bound of image roots (50GiB)
   --mode bind_mount|inline
-                        how an image reaches an action: as a root beneath it,
-                        or as its input root (bind_mount)
-  --source registry|cas where roots are made from; inline it is cas (registry)
-  --tags reject|resolve images named by tag: refuse them and say the digest, or
-                        run them uncached (reject)
+                         how an image reaches an action: as a root beneath it,
+                         or as its input root (bind_mount)
+  --source registry|cas  where roots are made from; inline it is cas (registry)
+  --tags reject|resolve  images named by tag: refuse them and say the digest, or
+                         run them uncached (reject)
   --no-image sandbox|pass|reject
-                        actions that name no image: run them in this machine's
-                        root without berth's own files, as they are, or not
-                        (sandbox)
-  --network host|none   for actions that do not say it (host)
-  --registry HOST       a registry in a private network; may be repeated
-  --plain-http HOST     the same, without TLS; those on loopback need neither
-  --mirror HOST=MIRROR  a registry that is asked before another one, such as
-                        docker.io=cache.example:5000; may be repeated
-  --docker-config FILE  registry credentials (~/.docker/config.json)
-  --verbose             more lines`;
+                         actions that name no image: run them in this machine's
+                         root without berth's own files, as they are, or not
+                         (sandbox)
+  --network host|none    for actions that do not say it (host)
+${registryHelp}
+  --verbose              more lines`;
 
 /** `berth up`: all services for one machine. */
 export const upCommand: Command = {

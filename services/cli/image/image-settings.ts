@@ -4,6 +4,11 @@ import {
   parseOptions,
   usageError,
 } from "../parse-options.js";
+import {
+  parseRegistryFlags,
+  type RegistryFlags,
+  registryOptionTable,
+} from "../registry-flags.js";
 
 /** What all commands on images take. */
 const optionTable = {
@@ -12,14 +17,12 @@ const optionTable = {
   instance: { type: "string", default: "" },
   state: { type: "string" },
   platform: { type: "string" },
-  "docker-config": { type: "string" },
-  registry: { type: "string", multiple: true, default: [] as string[] },
-  "plain-http": { type: "string", multiple: true, default: [] as string[] },
+  ...registryOptionTable,
   recursive: { type: "boolean", short: "R", default: false },
 } as const satisfies OptionTable;
 
 /** What a command on images was told. */
-export interface ImageSettings {
+export interface ImageSettings extends RegistryFlags {
   readonly json: boolean;
   /** Of CAS; undefined: that of the running `berth up`. */
   readonly cas: string | undefined;
@@ -27,11 +30,6 @@ export interface ImageSettings {
   /** Folder of `berth up`; undefined: the usual one. */
   readonly state: string | undefined;
   readonly platform: Platform;
-  readonly dockerConfig: string | undefined;
-  /** Registries that may have addresses in private networks. */
-  readonly registries: readonly string[];
-  /** Like registries, and spoken to in plain HTTP. */
-  readonly plainRegistries: readonly string[];
   readonly isRecursive: boolean;
 }
 
@@ -63,9 +61,7 @@ export function parseImageSettings(
     instance: values.instance,
     state: values.state,
     platform: parsePlatform(values.platform ?? ownPlatform()),
-    dockerConfig: values["docker-config"],
-    registries: values.registry,
-    plainRegistries: values["plain-http"],
+    ...parseRegistryFlags("image", values),
     isRecursive: values.recursive,
   };
   return { settings, operands: given };

@@ -4,9 +4,10 @@ import {
 } from "../../../lib/image/index.js";
 import { createSourceImageResolver } from "../../../lib/registry/index.js";
 import { openImageSource } from "../open-image-source.js";
+import type { RegistryFlags } from "../registry-flags.js";
 
 interface PinOptions {
-  readonly dockerConfig: string | undefined;
+  readonly registries: RegistryFlags;
   readonly signal: AbortSignal;
 }
 
@@ -29,12 +30,12 @@ export async function pinImages(
 
 async function pin(
   reference: ImageReference,
-  { dockerConfig, signal }: PinOptions,
+  { registries, signal }: PinOptions,
 ): Promise<string> {
   if (reference.kind !== "registry" || reference.digest !== undefined) {
     return String(reference);
   }
-  const { source, close } = openImageSource(reference, { dockerConfig });
+  const { source, close } = openImageSource(reference, registries);
   try {
     const platform = {
       os: "linux",

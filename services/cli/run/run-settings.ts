@@ -1,5 +1,10 @@
 import { posix } from "node:path";
 import { parseOptions, usageError } from "../parse-options.js";
+import {
+  parseRegistryFlags,
+  type RegistryFlags,
+  registryOptionTable,
+} from "../registry-flags.js";
 
 const optionTable = {
   engine: { type: "string", default: "127.0.0.1:8980" },
@@ -12,7 +17,7 @@ const optionTable = {
   timeout: { type: "string" },
   cache: { type: "boolean", default: false },
   state: { type: "string" },
-  "docker-config": { type: "string" },
+  ...registryOptionTable,
 } as const;
 
 /** A variable or a platform property. */
@@ -22,7 +27,7 @@ export interface NameAndValue {
 }
 
 /** What `berth run` was told. */
-export interface RunSettings {
+export interface RunSettings extends RegistryFlags {
   readonly engine: string;
   readonly instance: string;
   /** As it was written; may be a tag. */
@@ -38,7 +43,6 @@ export interface RunSettings {
   /** A result in the action cache will do. */
   readonly mayBeCached: boolean;
   readonly state: string | undefined;
-  readonly dockerConfig: string | undefined;
 }
 
 /** Parses the arguments of `berth run`; throws InvalidArgument. */
@@ -70,7 +74,7 @@ export function parseRunSettings(args: readonly string[]): RunSettings {
     timeoutSeconds: parseTimeout(values.timeout),
     mayBeCached: values.cache,
     state: values.state,
-    dockerConfig: values["docker-config"],
+    ...parseRegistryFlags("run", values),
   };
 }
 

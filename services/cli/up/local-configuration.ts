@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { parseRegistryHost } from "../../../lib/image/index.js";
+import { type RegistryFlags, registryEntries } from "../registry-flags.js";
 import type { Installation } from "./installation-process.js";
 
 /** What `berth up` was told, and where it puts things. */
-export interface LocalSettings {
+export interface LocalSettings extends RegistryFlags {
   /** Folder of everything; see the paths below. */
   readonly state: string;
   /** "host:port" of the engine. */
@@ -22,14 +22,6 @@ export interface LocalSettings {
   readonly tags: "reject" | "resolve";
   readonly noImage: "pass" | "sandbox" | "reject";
   readonly network: "host" | "none";
-  /** Registries that may have addresses in private networks. */
-  readonly registries: readonly string[];
-  /** Like registries, and spoken to in plain HTTP; loopback is in any case. */
-  readonly plainRegistries: readonly string[];
-  /** Registries that are asked before another, in this order. */
-  readonly mirrors: readonly { readonly of: string; readonly mirror: string }[];
-  /** File like ~/.docker/config.json, if there is one. */
-  readonly dockerConfig?: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -156,27 +148,6 @@ export function localConfiguration(
     },
     helper: helperToml(settings, paths),
   };
-}
-
-/** As lib/registry has them, each host once, however it was written. */
-function registryEntries({
-  registries,
-  plainRegistries,
-  mirrors,
-}: LocalSettings): Record<string, unknown> {
-  const plain = new Set(plainRegistries.map(parseRegistryHost));
-  const hosts = [...registries, ...plain, ...mirrors.map(({ of }) => of)];
-  const names = new Set(hosts.map(parseRegistryHost));
-  return Object.fromEntries(
-    [...names].map((host) => {
-      const own = mirrors.filter(({ of }) => of === host);
-      const entry = {
-        ...(plain.has(host) && { plainHttp: true }),
-        ...(own.length > 0 && { mirrors: own.map(({ mirror }) => mirror) }),
-      };
-      return [host, entry];
-    }),
-  );
 }
 
 /** What all instances of the router have in common. */

@@ -1,8 +1,7 @@
 import { resolve } from "node:path";
 import { sizeBytes } from "../../../lib/configuration/index.js";
-import { parseRegistryHost } from "../../../lib/image/index.js";
-import { toStatusError } from "../../../lib/status/index.js";
 import { parseOptions, refuseArguments, usageError } from "../parse-options.js";
+import { parseRegistryFlags, registryOptionTable } from "../registry-flags.js";
 import type { LocalSettings } from "./local-configuration.js";
 import { chooseStateFolder } from "./state-folder.js";
 import { findDockerConfig } from "./write-configuration-files.js";
@@ -19,10 +18,7 @@ const optionTable = {
   tags: { type: "string", default: "reject" },
   "no-image": { type: "string", default: "sandbox" },
   network: { type: "string", default: "host" },
-  registry: { type: "string", multiple: true, default: [] as string[] },
-  "plain-http": { type: "string", multiple: true, default: [] as string[] },
-  mirror: { type: "string", multiple: true, default: [] as string[] },
-  "docker-config": { type: "string" },
+  ...registryOptionTable,
   verbose: { type: "boolean", default: false },
 } as const;
 
@@ -68,9 +64,7 @@ export function parseUpSettings(
       "reject",
     ]),
     network: oneOf("network", values.network, ["host", "none"]),
-    registries: checkHosts("registry", values.registry),
-    plainRegistries: checkHosts("plain-http", values["plain-http"]),
-    mirrors: values.mirror.map(parseMirror),
+    ...parseRegistryFlags("up", values),
     dockerConfig:
       // The services have it in their files, wherever they are started.
       dockerConfig === undefined
@@ -127,27 +121,4 @@ function checkSize(option: string, value: string): string {
   const { data } = sizeBytes().safeParse(value);
   if (data !== undefined && data >= minimumSizeBytes) return value;
   throw wrongValue(option, 'a size such as "10GiB", and 1MiB at least', value);
-}
-
-function checkHosts(option: string, hosts: readonly string[]) {
-  for (const host of hosts) checkHost(option, host);
-  return hosts;
-}
-
-/** Gives the host as the services know it. */
-function checkHost(option: string, host: string): string {
-  try {
-    return parseRegistryHost(host);
-  } catch (error) {
-    const { message } = toStatusError(error);
-    throw usageError("up", `--${option} is wrong: ${message}`);
-  }
-}
-
-function parseMirror(value: string): LocalSettings["mirrors"][number] {
-  const [of = "", mirror, ...more] = value.split("=");
-  if (mirror === undefined || more.length > 0) {
-    throw wrongValue("mirror", "HOST=MIRROR", value);
-  }
-  return { of: checkHost("mirror", of), mirror: checkHost("mirror", mirror) };
 }
