@@ -48,20 +48,17 @@ test("readConfiguration() says which file is missing", async () => {
 });
 
 test.each([
-  ["store: /s\nstoer: 1\n", 'c.yaml:2:1: Unknown key "stoer"'],
+  ["store: /s\nstoer: 1\n", 'c.yaml:2:1: "stoer": there is no such field'],
   [
     "store: /s\nregistries:\n  - host: a\n    plian: true\n",
-    'c.yaml:4:5: Unknown key "registries.0.plian"',
+    'c.yaml:4:5: "registries.0.plian": there is no such field',
   ],
   [
     "store: /s\nbudget: 5 apples\n",
     'c.yaml:2:1: "budget": must be a size such as 4096 or "10GiB": current value is "5 apples"',
   ],
   ["store: /s\nstore: /t\n", "c.yaml:2:1: Map keys must be unique"],
-  [
-    "budget: 1\n",
-    'c.yaml:1:1: "store": Invalid input: expected string, received undefined',
-  ],
+  ["budget: 1\n", 'c.yaml:1:1: must have "store"'],
 ])("parseConfiguration() refuses %j with the place", (text, message) => {
   expect(() => parseConfiguration(text, "c.yaml", schema)).toThrow(
     expect.objectContaining({ code: Code.InvalidArgument, message }),

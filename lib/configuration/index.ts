@@ -1,2 +1,3 @@
 export { parseConfiguration, readConfiguration } from "./read-configuration.js";
+export { type SchemaMistake, schemaMistakes } from "./schema-mistakes.js";
 export { durationMs, sizeBytes } from "./units.js";

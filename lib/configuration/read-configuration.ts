@@ -9,6 +9,7 @@ import {
 } from "yaml";
 import type { z } from "zod";
 import { Code, StatusError, wrap } from "../status/index.js";
+import { schemaMistakes } from "./schema-mistakes.js";
 
 /**
  * Reads a configuration file of YAML 1.2 or JSON and checks it. Throws
@@ -45,22 +46,11 @@ export function parseConfiguration<T>(
   const result = schema.safeParse(document.toJS() ?? {});
   if (result.success) return result.data;
   throw invalid(
-    result.error.issues.flatMap((issue) => {
-      const keys =
-        issue.code === "unrecognized_keys"
-          ? issue.keys.map((key) => [...issue.path, key])
-          : [issue.path];
-      return keys.map(
-        (key) =>
-          `${at(offsetOf(document, key))}: ${describe(issue, key.join("."))}`,
-      );
+    schemaMistakes(result.error.issues).map(({ path: key, text: what }) => {
+      const place = key.length === 0 ? "" : `"${key.map(String).join(".")}": `;
+      return `${at(offsetOf(document, key))}: ${place}${what}`;
     }),
   );
-}
-
-function describe(issue: z.core.$ZodIssue, key: string): string {
-  if (issue.code === "unrecognized_keys") return `Unknown key "${key}"`;
-  return key === "" ? issue.message : `"${key}": ${issue.message}`;
 }
 
 function invalid(mistakes: readonly string[]): StatusError {

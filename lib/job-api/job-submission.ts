@@ -34,6 +34,13 @@ const secretName = z
     "must begin with a letter or digit and hold at most 255 of A-Z a-z 0-9 . _ -",
   );
 
+const labelName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9._/-]{1,63}$/,
+    "must hold from 1 to 63 of A-Z a-z 0-9 . _ / -",
+  );
+
 const environment = z
   .record(variableName, text)
   .refine(
@@ -135,9 +142,7 @@ export const stepSubmissionSchema = z
 export const jobSubmissionSchema = z
   .strictObject({
     name: z.string().min(1).max(255).optional(),
-    labels: z
-      .record(z.string().regex(/^[A-Za-z0-9._/-]{1,63}$/), z.string().max(255))
-      .default({}),
+    labels: z.record(labelName, z.string().max(255)).default({}),
     environment: environment.default({}).meta({
       description: "For every step, under its own",
     }),

@@ -104,5 +104,5 @@ test("the engine checks its configuration and says where it is wrong", async () 
   });
   const [status] = await once(child, "close");
   expect(status).toBe(1);
-  expect(text).toContain(`wrong.yaml:2:1: Unknown key "stat"`);
+  expect(text).toContain(`wrong.yaml:2:1: "stat": there is no such field`);
 });

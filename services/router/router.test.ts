@@ -101,7 +101,7 @@ describe("checkRouterConfiguration()", () => {
     ).rejects.toMatchObject({
       code: Code.InvalidArgument,
       message: expect.stringMatching(
-        /^router\.json:1:\d+: Unknown key "metadataRules\.0\.when\.toolInvocationId"$/,
+        /^router\.json:1:\d+: "metadataRules\.0\.when\.toolInvocationId": there is no such field$/,
       ),
     });
   });

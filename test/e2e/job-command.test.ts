@@ -236,7 +236,11 @@ test("berth job draws on a terminal what cannot steer it", async () => {
 
 test.each([
   ["a: [", 2, /bad\.yaml:1:5: .* \(INVALID_ARGUMENT\)\n$/],
-  ["steps: [{image: debian, imag: x}]", 2, /bad\.yaml:1:25: Unknown key/],
+  [
+    "steps: [{image: debian, imag: x}]",
+    2,
+    /bad\.yaml:1:25: "steps\.0\.imag": there is no such field/,
+  ],
   ["steps: [{image: 'UPPER'}]", 2, /repository.* \(INVALID_ARGUMENT\)\n$/i],
 ])("berth job refuses %j with status %d", async (text, status, message) => {
   const path = join(folder, "bad.yaml");

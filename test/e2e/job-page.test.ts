@@ -123,7 +123,7 @@ test("a mistake is told at the field where it was made", async () => {
   await page.getByRole("button", { name: "Submit job" }).click();
   await page.getByRole("alert").waitFor();
   expect(await page.getByRole("alert").textContent()).toMatch(
-    /steps\.0\.image expected string.*steps\.0\.nmae there is no such field/,
+    /steps\.0\.image must be a text.*steps\.0\.nmae there is no such field/,
   );
   expect(await field.getAttribute("aria-invalid")).toBe("true");
   expect(await page.locator("textarea:focus").count()).toBe(1);

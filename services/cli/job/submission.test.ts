@@ -22,12 +22,18 @@ describe("parseSubmission()", () => {
   });
 
   test.each([
-    ["steps:\n  - image: debian\n    imag: x\n", 'f:3:5: Unknown key "steps.0'],
+    [
+      "steps:\n  - image: debian\n    imag: x\n",
+      'f:3:5: "steps.0.imag": there is no such field',
+    ],
     ["steps: [\n", "f:2:1: "],
     ["steps:\n\t- image: debian\n", "f:2:1: Tabs are not allowed"],
     ["a: 1\na: 2\n", "f:2:1: Map keys must be unique"],
-    ['{"steps":[{"image":7}]}', 'f:1:12: "steps.0.image": Invalid input'],
-    ["", 'f:1:1: "steps": Invalid input'],
+    ['{"steps":[{"image":7}]}', 'f:1:12: "steps.0.image": must be a text'],
+    ["", 'f:1:1: must have "steps"'],
+    ["{}", 'f:1:1: must have "steps"'],
+    ["steps:\n  - command: a\n", 'f:2:5: "steps.0": must have "image"'],
+    ["steps: [{image: a, command: 1}]", '"steps.0.command": must be a list or'],
     [
       '{"steps":[{"source":"debian"}]}',
       'A job in the form of Dray\'s API is sent by curl to "/jobs"',
@@ -73,7 +79,7 @@ describe("parseSubmission()", () => {
     ["steps.2.image=x", '--set "steps.2" is wrong'],
     ["name.first=x", '--set "name.first" is wrong: there is no such field'],
     ["cache=[", '--set "cache" is wrong'],
-    ["cach=true", 'f, as it was set:7:1: Unknown key "cach"'],
+    ["cach=true", 'f, as it was set:7:1: "cach": there is no such field'],
   ])("parseSubmission() refuses to set %j", (edit, message) => {
     expect(() => parseSubmission(yaml, "f", { set: [edit] })).toThrow(
       expect.objectContaining({

@@ -53,7 +53,7 @@ function check(text: string, path: string): void {
     parseConfiguration(text, path, jobSubmissionSchema);
   } catch (error) {
     const { code, message } = toStatusError(error);
-    const hint = /Unknown key "steps\.\d+\.source"/.test(message)
+    const hint = /"steps\.\d+\.source": there is no such field/.test(message)
       ? '\nA job in the form of Dray\'s API is sent by curl to "/jobs"'
       : "";
     throw new StatusError(code, `${message}${hint}`);

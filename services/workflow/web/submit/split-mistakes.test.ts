@@ -4,10 +4,10 @@ import { splitMistakes } from "./split-mistakes.js";
 test("splitMistakes() gives each mistake with its place", () => {
   expect(
     splitMistakes(
-      'steps.0.image: expected string; steps.1.inputs.0.path: must begin with "/"; and 3 more',
+      'steps.0.image: must be a text; steps.1.inputs.0.path: must begin with "/"; and 3 more',
     ),
   ).toEqual([
-    { place: "steps.0.image", text: "expected string" },
+    { place: "steps.0.image", text: "must be a text" },
     { place: "steps.1.inputs.0.path", text: 'must begin with "/"' },
     { place: "", text: "and 3 more" },
   ]);
