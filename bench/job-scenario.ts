@@ -44,7 +44,7 @@ export async function startJobScenario(): Promise<JobScenario> {
   const folder = await mkdtemp(join(tmpdir(), "berth-jobs-"));
   await chmod(folder, 0o755);
   const registry = await startDockerRegistry();
-  const { pinned } = pushDemoImage(registry.host);
+  const { pinned } = pushDemoImage(registry.host, { withGcc: true });
   const berth = await startBerth("--jobs-listen", "off");
   const service = await startWorkflowProcess(folder, {
     engine: { address: berth.address, instanceName: "jobs" },

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes the image of demo, end-to-end tests and benchmarks: Debian trixie with
-# gcc, another release than the host's, as an OCI layout of two layers. Made
-# once and kept; prints the layout's path.
+# Makes the images of demo, end-to-end tests and benchmarks, another release
+# than the host's, as an OCI layout: "base", Debian trixie, and "latest", with
+# gcc in a second layer. Made once and kept; prints the layout's path.
 set -euo pipefail
 
-version=2 # raise when what is made below changes
+version=3 # raise when what is made below changes
 suite=trixie
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/berth
 layout=$cache/$suite-gcc-$version
@@ -29,7 +29,7 @@ fi
 work=$(mktemp -d "$cache/making.XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
 
-echo "demo-image: making Debian $suite with gcc by debootstrap (half a minute)" >&2
+echo "demo-image: making Debian $suite with gcc by debootstrap (a minute)" >&2
 debootstrap --variant=minbase --include=gcc,libc6-dev "$suite" "$work/root" \
   >"$work/log" 2>&1 || {
   tail -n 20 "$work/log" >&2
@@ -40,17 +40,30 @@ rm -rf "$work"/root/{var/cache/apt,var/lib/apt/lists,var/log,usr/share/{doc,man,
 # Device nodes are of no use: the sandbox brings its own /dev.
 rm -rf "$work"/root/dev/*
 
+# The second layer has the files of all packages that came with gcc alone.
+debootstrap --variant=minbase --print-debs "$suite" "$work/unused" 2>/dev/null |
+  tr ' ' '\n' >"$work/base.packages"
+(
+  cd "$work/root/var/lib/dpkg/info"
+  for list in *.list; do
+    name=${list%.list}
+    grep -qxF "${name%:*}" "$work/base.packages" || cat "$list"
+  done
+) | while read -r path; do
+  if [ -L "$work/root$path" ] || [ -f "$work/root$path" ]; then echo ".$path"; fi
+done | sort -u >"$work/gcc.files"
+
 pack() { tar --create --numeric-owner --sort=name -C "$work/root" "$@"; }
-pack --exclude=./usr/lib/gcc --exclude=./usr/libexec/gcc --file "$work/base.tar" .
-pack --file "$work/gcc.tar" ./usr/lib/gcc ./usr/libexec/gcc
+pack --anchored --no-wildcards --exclude-from="$work/gcc.files" --file "$work/base.tar" .
+pack --files-from="$work/gcc.files" --file "$work/gcc.tar"
 
 umoci init --layout "$work/layout"
-umoci new --image "$work/layout:latest"
-umoci raw add-layer --image "$work/layout:latest" "$work/base.tar"
-umoci raw add-layer --image "$work/layout:latest" "$work/gcc.tar"
-umoci config --image "$work/layout:latest" \
+umoci new --image "$work/layout:base"
+umoci raw add-layer --image "$work/layout:base" "$work/base.tar"
+umoci config --image "$work/layout:base" \
   --config.env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   --config.env BERTH_DEMO_IMAGE_ENV=from-the-image
+umoci raw add-layer --image "$work/layout:base" --tag latest "$work/gcc.tar"
 umoci gc --layout "$work/layout"
 mv "$work/layout" "$layout"
 echo "$layout"

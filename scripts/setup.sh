@@ -90,17 +90,6 @@ need_rust() {
   done
 }
 
-# Only when the lock file changed. Not npm ci: it insists on lock entries for
-# the optional packages of other platforms, which not every mirror holds.
-install_npm() {
-  local stamp=node_modules/.berth-lock
-  cmp -s package-lock.json "$stamp" && return
-  echo "setup: npm install"
-  # Native packages are compiled here, not downloaded ready-made.
-  npm_config_build_from_source=true npm install --no-save --no-fund --no-audit --loglevel=error
-  cp package-lock.json "$stamp"
-}
-
 case ${1:-} in
   build) install_debian "${build_tools[@]}" ;;
   test) install_debian "${build_tools[@]}" "${test_tools[@]}" ;;
@@ -108,4 +97,3 @@ case ${1:-} in
 esac
 need_node
 need_rust
-install_npm

@@ -186,7 +186,7 @@ describe.each(cases)("berth of $user, $mode", ({ uid, options }) => {
     const folder = await mkdtemp(join(tmpdir(), "berth-outputs-"));
     try {
       await script(
-        "mkdir -p d/empty && echo 1 > d/f && chmod +x d/f && ln -s f d/l && gcc -dumpversion > v",
+        "mkdir -p d/empty && echo 1 > d/f && chmod +x d/f && ln -s f d/l && cat /etc/debian_version > v",
         ...["--output", "d", "--output", "v", "--output-folder", folder],
       );
       const listing = execFileSync(

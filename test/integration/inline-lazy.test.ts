@@ -67,7 +67,7 @@ beforeAll(async () => {
   const build = `build_directory = "${folder}"\n`;
   writeFileSync(join(folder, "exec.toml"), build);
   registry = await startDockerRegistry();
-  image = pushDemoImage(registry.host);
+  image = pushDemoImage(registry.host, { withGcc: true });
   casServer = await startBuildBox();
   clients = createGrpcCasClients({ address: casServer.host });
   cas = new GrpcContentAddressableStorage(clients);
