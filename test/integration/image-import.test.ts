@@ -271,8 +271,8 @@ describe("a crowd that wants one cold image", () => {
   });
 
   test("loses its leader and its hasty, and nobody else is disturbed", async () => {
-    // 150 KB at this rate are about two seconds.
-    const repository = "slow-70000/crowd/x";
+    // 150 KB at this rate are about six seconds.
+    const repository = "slow-25000/crowd/x";
     const name = `${registry.host}/${repository}@${image.digest}`;
     const fresh = await startImportScenario();
     const leader = new AbortController();
@@ -287,13 +287,13 @@ describe("a crowd that wants one cold image", () => {
     await delay(300); // in the midst of the layers
     leader.abort();
     await expect(leading).rejects.toMatchObject({ code: Code.Cancelled });
-    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(performance.now() - start).toBeLessThan(4_000);
     const late = await hasty;
     expect(late).toMatchObject({
       error: { code: Code.DeadlineExceeded },
       ms: expect.any(Number),
     });
-    if ("ms" in late) expect(late.ms).toBeLessThan(1_200);
+    if ("ms" in late) expect(late.ms).toBeLessThan(4_000);
     const roots = (await Promise.all(others)).map((each) => each.rootDigest);
     expect(new Set(roots.map(String)).size).toBe(1);
     expect(await pulls(repository)).toEqual(once);

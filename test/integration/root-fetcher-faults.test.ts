@@ -121,7 +121,7 @@ describe("RootFetcher and its clients (D01)", () => {
     const killedAt = Date.now();
     child.kill("SIGKILL");
     await eventually(async () => expect(await leases()).toBe(0));
-    expect(Date.now() - killedAt).toBeLessThan(1_000);
+    expect(Date.now() - killedAt).toBeLessThan(5_000);
 
     // Before the answer, without reading it, and with a flood of hints.
     for (let round = 0; round < repeats; round++) {
