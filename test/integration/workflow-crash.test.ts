@@ -1,58 +1,27 @@
 // Proves that jobs survive kill -9 of the service at any moment: what was
 // acknowledged runs, and ends exactly once.
 import { readFileSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { JobView } from "../../lib/job-api/index.js";
-import {
-  type EngineProcess,
-  startEngineProcess,
-} from "../../services/workflow/testing/engine-process.js";
-import type { ChildServer } from "../fixtures/child-server.js";
-import { startDockerRegistry } from "../fixtures/docker-registry.js";
-import { buildTestImage, pushTestImage } from "../fixtures/test-image.js";
-import {
-  startWorkflowProcess,
-  type WorkflowProcess,
-} from "../fixtures/workflow-process.js";
+import type { WorkflowProcess } from "../fixtures/workflow-process.js";
+import { WorkflowScenario } from "../fixtures/workflow-scenario.js";
 
 /** Points of time, in all lanes together. */
 const kills = 200;
 /** Services, each with a store of its own, on one engine. */
 const lanes = 4;
 
-let folder: string;
-let engine: EngineProcess;
-let registry: ChildServer;
-/** The last of each lane. */
-const services: WorkflowProcess[] = [];
-
+let scenario: WorkflowScenario;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "berth-crash-"));
-  await chmod(folder, 0o755);
-  await mkdir(join(folder, "marks"));
-  await chmod(join(folder, "marks"), 0o777); // the steps' users write there
-  engine = await startEngineProcess(folder);
-  registry = await startDockerRegistry();
-  await pushTestImage(registry.host, "tools", {
-    image: buildTestImage(),
-    tag: "latest",
-  });
+  scenario = await WorkflowScenario.start();
 }, 60_000);
-
-afterAll(async () => {
-  for (const service of services) await service.kill();
-  await engine.kill();
-  await registry.stop();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => scenario.stop());
 
 /** A job whose steps leave a mark each time that they run. */
 function submission(mark: string) {
-  const image = `${registry.host}/tools:latest`;
+  const { image } = scenario;
   const step = (name: string, retry: string) => ({
     name,
     image,
@@ -99,18 +68,14 @@ async function get(url: string, id: string): Promise<JobView> {
 
 /** One service that is killed and started; gives its acknowledged jobs. */
 async function runLane(lane: number) {
-  const own = join(folder, `lane-${lane}`);
-  await mkdir(own);
   const acknowledged = new Map<string, string>();
   const start = () =>
-    startWorkflowProcess(own, {
-      engine: { address: engine.address },
+    scenario.startService(`lane-${lane}`, {
       steps: { maximumAttempts: 100, retryDelay: "10ms" },
-      registries: { [registry.host]: { plainHttp: true } },
     });
   for (let round = 0; round < kills / lanes; round++) {
     const service = await start();
-    const mark = join(folder, "marks", `${lane}-${round}`);
+    const mark = join(scenario.marks, `${lane}-${round}`);
     const posted = post(service.url, submission(mark));
     // From before the answer to after the last step.
     await sleep((round * 997) % 500);
@@ -118,9 +83,7 @@ async function runLane(lane: number) {
     const job = await posted;
     if (job !== undefined) acknowledged.set(job.id, mark);
   }
-  const service = await start();
-  services.push(service);
-  return { service, acknowledged };
+  return { service: await start(), acknowledged };
 }
 
 async function endOf(service: WorkflowProcess, id: string): Promise<JobView> {

@@ -1,56 +1,26 @@
 // Proves that a thousand jobs at once are neither lost nor confused, and that
 // none of their steps waits for the service.
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { JobList, JobView } from "../../lib/job-api/index.js";
-import {
-  type EngineProcess,
-  startEngineProcess,
-} from "../../services/workflow/testing/engine-process.js";
-import type { ChildServer } from "../fixtures/child-server.js";
-import { startDockerRegistry } from "../fixtures/docker-registry.js";
 import { eventually } from "../fixtures/eventually.js";
-import { buildTestImage, pushTestImage } from "../fixtures/test-image.js";
-import {
-  startWorkflowProcess,
-  type WorkflowProcess,
-} from "../fixtures/workflow-process.js";
+import type { WorkflowProcess } from "../fixtures/workflow-process.js";
+import { WorkflowScenario } from "../fixtures/workflow-scenario.js";
 
 const jobs = 1_000;
 const steps = 5;
 
-let folder: string;
-let engine: EngineProcess;
-let registry: ChildServer;
+let scenario: WorkflowScenario;
 let service: WorkflowProcess;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "berth-load-"));
-  await chmod(folder, 0o755);
-  engine = await startEngineProcess(folder);
-  registry = await startDockerRegistry();
-  await pushTestImage(registry.host, "tools", {
-    image: buildTestImage(),
-    tag: "latest",
-  });
-  service = await startWorkflowProcess(folder, {
-    engine: { address: engine.address },
-    registries: { [registry.host]: { plainHttp: true } },
-    diagnostics: "127.0.0.1:0",
-  });
+  scenario = await WorkflowScenario.start();
+  const diagnostics = "127.0.0.1:0";
+  service = await scenario.startService("load", { diagnostics });
 }, 60_000);
-
-afterAll(async () => {
-  await service.kill();
-  await engine.kill();
-  await registry.stop();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => scenario.stop());
 
 async function submit(index: number): Promise<string> {
-  const image = `${registry.host}/tools:latest`;
+  const { image } = scenario;
   const response = await fetch(`${service.url}/v1/jobs`, {
     method: "POST",
     headers: { "content-type": "application/json" },

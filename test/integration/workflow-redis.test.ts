@@ -1,56 +1,31 @@
 // Proves that jobs go on when their store, a Redis, is away for a while, and
 // that those who ask meanwhile are told so.
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { JobView } from "../../lib/job-api/index.js";
-import {
-  type EngineProcess,
-  startEngineProcess,
-} from "../../services/workflow/testing/engine-process.js";
-import type { ChildServer } from "../fixtures/child-server.js";
-import { startDockerRegistry } from "../fixtures/docker-registry.js";
 import { eventually } from "../fixtures/eventually.js";
 import { RedisServerProcess } from "../fixtures/redis-server.js";
-import { buildTestImage, pushTestImage } from "../fixtures/test-image.js";
-import {
-  startWorkflowProcess,
-  type WorkflowProcess,
-} from "../fixtures/workflow-process.js";
+import type { WorkflowProcess } from "../fixtures/workflow-process.js";
+import { WorkflowScenario } from "../fixtures/workflow-scenario.js";
 
-let folder: string;
-let engine: EngineProcess;
-let registry: ChildServer;
+let scenario: WorkflowScenario;
 let redis: RedisServerProcess;
 let service: WorkflowProcess;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "berth-redis-"));
-  await chmod(folder, 0o777); // steps leave marks there
-  engine = await startEngineProcess(folder);
-  registry = await startDockerRegistry();
-  await pushTestImage(registry.host, "tools", {
-    image: buildTestImage(),
-    tag: "latest",
-  });
+  scenario = await WorkflowScenario.start();
   redis = await RedisServerProcess.start(
     ...["--appendonly", "yes", "--appendfsync", "always"],
   );
-  service = await startWorkflowProcess(folder, {
-    engine: { address: engine.address },
-    registries: { [registry.host]: { plainHttp: true } },
-    store: { kind: "redis", url: redis.url },
-  });
+  const store = { kind: "redis", url: redis.url };
+  service = await scenario.startService("redis", { store });
 }, 60_000);
 
 afterAll(async () => {
-  await service.kill();
+  await scenario.stop();
   await redis.stop();
-  await engine.kill();
-  await registry.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function call(
@@ -67,10 +42,10 @@ async function call(
 }
 
 test("a job goes on when Redis was killed and is back", async () => {
-  const mark = join(folder, "marks");
+  const mark = join(scenario.marks, "redis");
   const step = (name: string, seconds: number) => ({
     name,
-    image: `${registry.host}/tools:latest`,
+    image: scenario.image,
     retry: "never",
     entrypoint: [
       "/bin/sh",
