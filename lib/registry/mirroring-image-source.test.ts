@@ -38,16 +38,27 @@ describe("createMirroringImageSource()", () => {
     expect(sha256(data)).toBe(layer.digest);
   });
 
-  test("createMirroringImageSource() goes to the registry when mirrors fail, and shows its error", async () => {
+  test("createMirroringImageSource() goes to the registry when mirrors fail, and shows all errors", async () => {
     const { image, layer, host } = parts;
     const { source, reference } = setup(host, [nobody], "pub/x");
     expect((await source.fetchManifest(reference)).digest).toBe(image.digest);
     const { data } = await drain(source.openBlob(reference, layer));
     expect(sha256(data)).toBe(layer.digest);
     const missing = setup(host, [nobody], "none").reference;
+    const text = (of: string) =>
+      `Failed to fetch manifest of "${of}/none@${image.digest}": registry "${of}"`;
     await expect(source.fetchManifest(missing)).rejects.toMatchObject({
       code: Code.NotFound,
-      message: expect.stringContaining(`registry "${host}" does not have it`),
+      message: expect.stringMatching(
+        new RegExp(
+          `^${text(host)} does not have it .*, ${text(nobody)} refuses connections`,
+        ),
+      ),
+    });
+    const { error } = await drain(source.openBlob(missing, layer));
+    expect(error).toMatchObject({
+      code: Code.NotFound,
+      message: expect.stringContaining(`"${nobody}" refuses connections`),
     });
   });
 

@@ -1,11 +1,12 @@
 import { type ImageReference, parseRegistryHost } from "../image/index.js";
-import { Code, toStatusError } from "../status/index.js";
+import { Code, joinErrors, toStatusError } from "../status/index.js";
 import type { FetchOptions, ImageSource } from "./image-source.js";
 import type { RegistrySettingsByHost } from "./registry-settings.js";
 
 /**
  * Asks a registry's mirrors first, in the order of its settings, then the
- * registry itself, whose error counts if all fail. Blobs and pinned manifests
+ * registry itself, whose error counts if all fail, with those of the mirrors
+ * behind it. Blobs and pinned manifests
  * are verified wherever they come from; what a tag means is believed to a
  * mirror, as the operator named it.
  */
@@ -26,16 +27,23 @@ export function createMirroringImageSource(
   };
   return {
     fetchManifest: async (reference, options = {}) => {
+      const failures: unknown[] = [];
       for (const candidate of candidates(reference).slice(0, -1)) {
         try {
           return await source.fetchManifest(candidate, options);
         } catch (error) {
           throwIfOver(error, options);
+          failures.push(error);
         }
       }
-      return source.fetchManifest(reference, options);
+      try {
+        return await source.fetchManifest(reference, options);
+      } catch (error) {
+        throw failures.length === 0 ? error : joinErrors([error, ...failures]);
+      }
     },
     openBlob: async function* (reference, descriptor, options = {}) {
+      const failures: unknown[] = [];
       for (const candidate of candidates(reference).slice(0, -1)) {
         let begun = false;
         try {
@@ -52,9 +60,14 @@ export function createMirroringImageSource(
           // What was given out cannot be taken back and begun anew.
           if (begun) throw error;
           throwIfOver(error, options);
+          failures.push(error);
         }
       }
-      yield* source.openBlob(reference, descriptor, options);
+      try {
+        yield* source.openBlob(reference, descriptor, options);
+      } catch (error) {
+        throw failures.length === 0 ? error : joinErrors([error, ...failures]);
+      }
     },
   };
 }

@@ -92,7 +92,7 @@ describe("RegistryClient.fetchManifest() when the registry has trouble", () => {
     const reference = parseImageReference(`${host}/pub/x`);
     await expect(client.fetchManifest(reference)).rejects.toMatchObject({
       code: Code.Unavailable,
-      message: `Failed to fetch manifest of "${reference}": registry "${host}" refuses connections`,
+      message: `Failed to fetch manifest of "${reference}": registry "${host}" refuses connections: check its port, and that it runs`,
     });
   });
 

@@ -7,7 +7,11 @@ import { statusFromTransportError } from "./status-from-transport-error.js";
 
 describe("statusFromTransportError()", () => {
   test.each([
-    ["ECONNREFUSED", Code.Unavailable, "refuses connections"],
+    [
+      "ECONNREFUSED",
+      Code.Unavailable,
+      "refuses connections: check its port, and that it runs",
+    ],
     ["UND_ERR_SOCKET", Code.Unavailable, "closed the connection"],
     ["UND_ERR_BODY_TIMEOUT", Code.Unavailable, "stopped sending"],
     [

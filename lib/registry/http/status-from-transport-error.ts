@@ -19,7 +19,10 @@ const unreachable: Row = [Code.Unavailable, "cannot be reached"];
  */
 const rows: Readonly<Record<string, Row>> = {
   // Away for the moment: another attempt may find it.
-  ECONNREFUSED: [Code.Unavailable, "refuses connections"],
+  ECONNREFUSED: [
+    Code.Unavailable,
+    "refuses connections: check its port, and that it runs",
+  ],
   ECONNRESET: closed,
   EPIPE: closed,
   UND_ERR_SOCKET: closed,
