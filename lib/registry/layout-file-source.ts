@@ -11,7 +11,7 @@ import {
   ociDigestOf,
   parseManifestOrIndex,
 } from "../image/index.js";
-import { Code, StatusError, wrap } from "../status/index.js";
+import { Code, errno, StatusError, wrap } from "../status/index.js";
 import type { FetchedManifest, ImageSource } from "./image-source.js";
 import { verifyBlob } from "./verify-blob.js";
 
@@ -130,7 +130,12 @@ async function* readChunks(
 
 async function openRegularFile(path: string): Promise<FileHandle> {
   // To open a FIFO would wait for a writer: with O_NONBLOCK it does not.
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const handle = await open(path, flags).catch((error: unknown) => {
+    if (errno(error) !== "ENOENT") throw error;
+    const text = `there is no file "${path}", as an OCI layout has one`;
+    throw new StatusError(Code.NotFound, text, { cause: error });
+  });
   const stats = await handle.stat();
   if (stats.isFile()) return handle;
   await handle.close();

@@ -1,5 +1,9 @@
-import { Code, StatusError, toStatusError } from "../../lib/status/index.js";
-import { errnoOf } from "./errno.js";
+import {
+  Code,
+  errno,
+  StatusError,
+  toStatusError,
+} from "../../lib/status/index.js";
 
 /** What the kernel's refusals mean for who gave a path by a flag. */
 const reasons: Readonly<Record<string, string>> = {
@@ -25,7 +29,7 @@ export function flagPathError(
   error: unknown,
 ): StatusError {
   if (error instanceof StatusError) return error;
-  const reason = reasons[errnoOf(error) ?? ""];
+  const reason = reasons[errno(error) ?? ""];
   if (reason === undefined) return toStatusError(error);
   return new StatusError(
     Code.FailedPrecondition,

@@ -37,7 +37,8 @@ async function dispatch(context: ProgramContext): Promise<number> {
   const [name = "help", ...args] = context.argv;
   if (["help", "--help", "-h"].includes(name)) {
     const [about] = args;
-    return print(about === undefined ? overview : find(about).help);
+    const isOverview = about === undefined || about.startsWith("-");
+    return print(isOverview ? overview : find(about).help);
   }
   if (["version", "--version", "-V"].includes(name)) {
     return print(`berth ${readVersion()}`);

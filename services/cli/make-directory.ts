@@ -1,6 +1,6 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { errnoOf } from "./errno.js";
+import { errno } from "../../lib/status/index.js";
 import { flagPathError } from "./flag-path-error.js";
 
 /**
@@ -32,7 +32,7 @@ async function isDirectory(path: string): Promise<boolean> {
   try {
     if ((await stat(path)).isDirectory()) return true;
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
+    if (errno(error) === "ENOENT") return false;
     throw error;
   }
   throw Object.assign(new Error("It is no folder"), { code: "ENOTDIR" });

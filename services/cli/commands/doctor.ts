@@ -12,8 +12,8 @@ const help = `usage: berth doctor [--state FOLDER]
 
 Looks at what berth needs on this machine: that it is built, what the kernel
 permits berth-exec to do (berth-exec --check), the state folder, free space,
-and whether "berth up" runs and its services answer. Says for each thing that is missing what to do.
-Exits with 1 if actions cannot run here.
+and whether "berth up" runs and its services answer. Says for each thing that
+is missing what to do. Exits with 1 if actions cannot run here.
 
   --state FOLDER   folder of "berth up"`;
 

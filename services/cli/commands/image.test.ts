@@ -303,6 +303,10 @@ describe("berth image", () => {
       `Unknown option '--frob': see "berth help image" (INVALID_ARGUMENT)`,
     ],
     [
+      ["ls", "--platform", "frob", "x"],
+      '--platform is wrong: Platform must be os/architecture[/variant], such as "linux/amd64": current value is "frob": see "berth help image" (INVALID_ARGUMENT)',
+    ],
+    [
       ["ls", "--cas", "127.0.0.1:1", "x"],
       'No CAS serves at "127.0.0.1:1": start one with "berth up", or name another by --cas (UNAVAILABLE)',
     ],
@@ -312,6 +316,34 @@ describe("berth image", () => {
       stdout: "",
       stderr: `berth: ${text}\n`,
     });
+  });
+
+  test("export says what is wrong with its target before it fetches", async () => {
+    const file = join(folder, "layout/index.json");
+    for (const [to, text] of [
+      [
+        join(folder, "none/x"),
+        `There is no folder "${folder}/none" for "${folder}/none/x": make it first`,
+      ],
+      [
+        join(folder, "none/x.tar"),
+        `There is no folder "${folder}/none" for "${folder}/none/x.tar": make it first`,
+      ],
+      [
+        join(folder, "layout"),
+        `Folder "${folder}/layout" must be new or empty: it holds "blobs"`,
+      ],
+      [
+        file,
+        `"${file}" is no folder: an archive's name must end with ".tar", or be "-"`,
+      ],
+    ] as const) {
+      expect(await withCas("export", `oci:${folder}/none:t`, to)).toEqual({
+        status: 2,
+        stdout: "",
+        stderr: `berth: ${text} (FAILED_PRECONDITION)\n`,
+      });
+    }
   });
 
   test("says that CAS has no such tree, or that there is no such image", async () => {
@@ -325,6 +357,12 @@ describe("berth image", () => {
     expect(await withCas("ls", `oci:${folder}/layout:u`)).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('layout has no tag "u" (NOT_FOUND)'),
+    });
+    expect(await withCas("ls", `oci:${folder}/none:t`)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(
+        `there is no file "${folder}/none/index.json", as an OCI layout has one (NOT_FOUND)`,
+      ),
     });
     expect(await withCas("ls", "cas://1/2")).toMatchObject({
       status: 2,

@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { errno } from "../../../lib/status/index.js";
 import { answersHttp } from "../up/answers-http.js";
 import { jobsUrl } from "../up/jobs-url.js";
 import { localPaths } from "../up/local-configuration.js";
@@ -14,6 +15,10 @@ import type { Finding } from "./finding.js";
  */
 export async function checkRunning(state: string): Promise<Finding[]> {
   const { fetcherSocket, routerSocket, configuration } = localPaths(state);
+  if (isClosed(configuration)) {
+    const text = `"${state}" may not be read by this user, so that it cannot be told whether "berth up" runs: ask its owner`;
+    return [{ result: "note", text }];
+  }
   const engine = engineAddress(join(configuration, "engine.json"));
   const router = `unix:${routerSocket}`;
   const services: [name: string, address: string, isUp: boolean][] = [
@@ -42,6 +47,16 @@ export async function checkRunning(state: string): Promise<Finding[]> {
           text: `the ${name} does not answer at "${address}": see what "berth up" printed, or start it anew`,
         },
   );
+}
+
+/** Whether the folder, there or not, is another user's. */
+function isClosed(folder: string): boolean {
+  try {
+    readdirSync(folder);
+    return false;
+  } catch (error) {
+    return errno(error) === "EACCES";
+  }
 }
 
 /** Where the engine was told to listen; undefined if that is not known. */

@@ -1,4 +1,5 @@
 import { type Platform, parsePlatform } from "../../../lib/image/index.js";
+import { toStatusError } from "../../../lib/status/index.js";
 import {
   type OptionTable,
   parseOptions,
@@ -60,13 +61,23 @@ export function parseImageSettings(
     cas: values.cas?.replace(/^grpc:\/\//, ""), // as Bazel has it
     instance: values.instance,
     state: values.state,
-    platform: parsePlatform(values.platform ?? ownPlatform()),
+    platform: parseOwnPlatform(values.platform),
     ...parseRegistryFlags("image", values),
     isRecursive: values.recursive,
   };
   return { settings, operands: given };
 }
 
-function ownPlatform(): string {
-  return process.arch === "arm64" ? "linux/arm64" : "linux/amd64";
+function parseOwnPlatform(value: string | undefined): Platform {
+  if (value === undefined) {
+    return parsePlatform(
+      `linux/${process.arch === "arm64" ? "arm64" : "amd64"}`,
+    );
+  }
+  try {
+    return parsePlatform(value);
+  } catch (error) {
+    const { message } = toStatusError(error);
+    throw usageError("image", `--platform is wrong: ${message}`);
+  }
 }

@@ -13,6 +13,7 @@ import {
 } from "../../../lib/registry/index.js";
 import { openImageSource } from "../open-image-source.js";
 import { createProgressLine, formatPull } from "../run/progress-line.js";
+import { showWaiting } from "../run/show-waiting.js";
 import { findDockerConfig } from "../up/write-configuration-files.js";
 import type { ImageSettings } from "./image-settings.js";
 import { createLayerRecordFiles } from "./layer-record-files.js";
@@ -51,10 +52,12 @@ export async function importImage(
     dockerConfig: settings.dockerConfig ?? findDockerConfig(env),
   });
   try {
-    const image = await createSourceImageResolver(source).resolve(
-      reference,
-      settings.platform,
-      { signal: open.context.signal },
+    const image = await showWaiting(
+      process.stderr,
+      `looking up ${reference}`,
+      createSourceImageResolver(source).resolve(reference, settings.platform, {
+        signal: open.context.signal,
+      }),
     );
     const cache = cacheFolder(env);
     const imported = await withSpoolDirectory(cache, (spoolDirectory) =>

@@ -12,6 +12,9 @@ import { chooseStateFolder } from "../up/state-folder.js";
 import { findEngineAddress } from "./engine-configuration.js";
 import type { ImageSettings } from "./image-settings.js";
 
+/** Where `berth up` listens unless it is told otherwise. */
+const usualAddress = "127.0.0.1:8980";
+
 /** How long a CAS may take for its first answer, in milliseconds. */
 const answerTimeoutMs = 5_000;
 
@@ -32,11 +35,18 @@ export async function openCas(
   { env, signal }: { env: NodeJS.ProcessEnv; signal: AbortSignal },
 ): Promise<OpenCas> {
   const state = chooseStateFolder("image", settings.state, env);
-  const address = settings.cas ?? (await findEngineAddress(state));
+  const told = settings.cas ?? (await findEngineAddress(state));
+  const address = told ?? usualAddress;
   const instanceName = parseInstanceName(settings.instance);
   const clients = createGrpcCasClients({ address });
   try {
-    await checkAnswers(clients, instanceName, address);
+    await checkAnswers(
+      clients,
+      instanceName,
+      told === undefined
+        ? `"${address}", which is usual where state folder "${state}" tells this user no other`
+        : `"${address}"`,
+    );
   } catch (error) {
     clients.close();
     throw error;
@@ -53,7 +63,7 @@ export async function openCas(
 async function checkAnswers(
   { capabilities }: GrpcCasClients,
   instanceName: string,
-  address: string,
+  where: string,
 ): Promise<void> {
   try {
     await callUnary(
@@ -67,13 +77,13 @@ async function checkAnswers(
     if (code !== Code.Unavailable && code !== Code.DeadlineExceeded) {
       throw new StatusError(
         code,
-        `CAS at "${address}" refuses to be asked: ${message}`,
+        `CAS at ${where} refuses to be asked: ${message}`,
         { cause: error },
       );
     }
     throw new StatusError(
       Code.Unavailable,
-      `No CAS serves at "${address}": start one with "berth up", or name another by --cas`,
+      `No CAS serves at ${where}: start one with "berth up", or name another by --cas`,
       { cause: error },
     );
   }

@@ -24,7 +24,10 @@ export interface ReadableTreePath {
 
 /**
  * Gives paths in their order, with the content of files; that of small ones
- * is asked for ahead, so that many travel together.
+ * is asked for ahead, so that many travel together. Unlike readInOrder(), whose
+ * bytes are one stream that ends all reading with itself, it leaves to the
+ * caller when each content is read: files of a folder are written many at a
+ * time, the last of them when no path is left.
  */
 export async function* readFilesAhead(
   paths: AsyncIterable<TreePath>,

@@ -1,3 +1,4 @@
+import { checkExportTarget } from "./export-target-directory.js";
 import { findTree } from "./find-tree.js";
 import { formatBytes } from "./format-node.js";
 import type { ImageCommand } from "./image-command.js";
@@ -11,6 +12,7 @@ export const runExport: ImageCommand = async (
   context,
 ) => {
   const { settings, open, output } = context;
+  if (to !== "-") await checkExportTarget(to);
   const { rootDigest } = await findTree(text, context);
   const tree = { cas: open.cas, rootDigest, context: open.context };
   let totals: TreeTotals;

@@ -11,7 +11,8 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { listTree, type TreePath } from "../../../lib/merkle-tree/index.js";
-import { Code, errno, StatusError, wrap } from "../../../lib/status/index.js";
+import { errno, wrap } from "../../../lib/status/index.js";
+import { checkNewOrEmpty } from "./export-target-directory.js";
 import { permissionsOf } from "./format-node.js";
 import { type ReadableTreePath, readFilesAhead } from "./read-files-ahead.js";
 import { count, type ExportedTree, type TreeTotals } from "./tree-tar.js";
@@ -54,20 +55,8 @@ async function prepare(folder: string): Promise<boolean> {
       throw wrap(error, `Failed to make folder "${folder}"`);
     }
   }
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (errno(error) !== "ENOTDIR") {
-      throw wrap(error, `Failed to read folder "${folder}"`);
-    }
-    throw new StatusError(
-      Code.FailedPrecondition,
-      `"${folder}" is no folder: an archive's name must end with ".tar", or be "-"`,
-    );
-  });
-  if (names.length === 0) return false;
-  throw new StatusError(
-    Code.FailedPrecondition,
-    `Folder "${folder}" must be new or empty: it holds ${JSON.stringify(names[0])}`,
-  );
+  await checkNewOrEmpty(folder);
+  return false;
 }
 
 async function write(

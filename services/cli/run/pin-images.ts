@@ -5,6 +5,7 @@ import {
 import { createSourceImageResolver } from "../../../lib/registry/index.js";
 import { openImageSource } from "../open-image-source.js";
 import type { RegistryFlags } from "../registry-flags.js";
+import { showWaiting } from "./show-waiting.js";
 
 interface PinOptions {
   readonly registries: RegistryFlags;
@@ -43,7 +44,11 @@ async function pin(
       variant: undefined,
     };
     const resolver = createSourceImageResolver(source);
-    const resolved = await resolver.resolve(reference, platform, { signal });
+    const resolved = await showWaiting(
+      process.stderr,
+      `looking up ${reference}`,
+      resolver.resolve(reference, platform, { signal }),
+    );
     return String(resolved.reference);
   } finally {
     await close();

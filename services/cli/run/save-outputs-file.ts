@@ -16,7 +16,7 @@ import type {
 } from "../../../lib/cas/index.js";
 import { Digest } from "../../../lib/digest/index.js";
 import { checkDirectory } from "../../../lib/merkle-tree/index.js";
-import { errnoOf } from "../errno.js";
+import { errno } from "../../../lib/status/index.js";
 import { flagPathError } from "../flag-path-error.js";
 import { makeDirectory } from "../make-directory.js";
 
@@ -135,7 +135,7 @@ async function saveLink(target: string, path: string): Promise<void> {
 
 /** Node's own code for a folder that rm() refuses is no errno. */
 function asDirectory(error: unknown): never {
-  if (errnoOf(error) !== "ERR_FS_EISDIR") throw error;
+  if (errno(error) !== "ERR_FS_EISDIR") throw error;
   throw Object.assign(new Error("It is a folder"), { code: "EISDIR" });
 }
 

@@ -1,6 +1,10 @@
 import { createServer } from "node:net";
-import { Code, StatusError, toStatusError } from "../../../lib/status/index.js";
-import { errnoOf } from "../errno.js";
+import {
+  Code,
+  errno,
+  StatusError,
+  toStatusError,
+} from "../../../lib/status/index.js";
 
 /** What the kernel's refusals mean for who gave an address by a flag. */
 const reasons: Readonly<Record<string, string>> = {
@@ -28,7 +32,7 @@ export async function checkAddressFree(
     });
     await new Promise((resolve) => server.close(resolve));
   } catch (error) {
-    const reason = reasons[errnoOf(error) ?? ""];
+    const reason = reasons[errno(error) ?? ""];
     if (reason === undefined) throw toStatusError(error);
     throw new StatusError(
       Code.FailedPrecondition,

@@ -7,6 +7,7 @@ import {
 } from "../../../../lib/job-api/index.js";
 import {
   Code,
+  errno,
   StatusError,
   toStatusError,
 } from "../../../../lib/status/index.js";
@@ -186,7 +187,7 @@ export class JobHttpClient {
   #unreachable(error: unknown): StatusError {
     const { server, signal } = this.#options;
     if (signal.aborted) return toStatusError(signal.reason);
-    const why = error instanceof Error && "code" in error ? error.code : "?";
+    const why = errno(error) ?? toStatusError(error).message;
     return new StatusError(
       Code.Unavailable,
       `No job service answers at "${server.origin}" (${why}): start one with "berth up", or name another by --server`,
