@@ -1,6 +1,8 @@
 // Proves that the command line says what is wrong, by the name of the flag
 // that is to be changed, and shows what an action left.
+import { once } from "node:events";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -50,6 +52,27 @@ test("berth run shows what an action wrote before its time was up", async () => 
       "err\nberth: Failed to run the action: Action was killed after its timeout of 1000 ms (DEADLINE_EXCEEDED)\n",
   });
 });
+
+test("berth run says on a terminal that it waits", async () => {
+  const silent = createServer(() => {});
+  await once(silent.listen(0, "127.0.0.1"), "listening");
+  const { port } = silent.address() as { port: number };
+  try {
+    for (const [name, text] of [
+      ["x:tag", `looking up 127.0.0.1:${port}/x:tag (1 s)`],
+      [`x@sha256:${"a".repeat(64)}`, "waiting for the engine to begin (1 s)"],
+    ]) {
+      const image = `127.0.0.1:${port}/${name}`;
+      const run = `${projectFolder}/bin/berth run --engine ${berth.address} ${image} -- true`;
+      const typed = `timeout --foreground --signal INT 6 ${run}`;
+      const args = ["--quiet", "--return", "--command", typed, "/dev/null"];
+      expect((await runProgram("script", args)).stdout).toContain(text);
+    }
+  } finally {
+    silent.close();
+    silent.closeAllConnections();
+  }
+}, 60_000);
 
 test("berth run saves empty folders, and says which output is missing", async () => {
   const outputs = ["--output", "./d/", "--output", "none"];

@@ -124,6 +124,12 @@ async function executeWithProgress(
   const line = createProgressLine(process.stderr);
   const done = new AbortController();
   let isFollowing = false;
+  let seconds = 0;
+  // For who looks on: the router may be waiting for a registry, or importing.
+  const waiting = setInterval(() => {
+    line.update(`waiting for the engine to begin (${++seconds} s)`);
+  }, 1_000);
+  if (!process.stderr.isTTY) clearInterval(waiting);
   try {
     return await executeAction({
       ...context,
@@ -133,6 +139,8 @@ async function executeWithProgress(
       metadata: requestMetadata(),
       onStage: (stage) => {
         if (stage !== ExecutionStage_Value.EXECUTING || isFollowing) return;
+        clearInterval(waiting);
+        line.clear();
         if (fetcherSocket === undefined) return;
         isFollowing = true;
         // Ends by itself or by `done`, and never fails.
@@ -145,6 +153,7 @@ async function executeWithProgress(
       },
     });
   } finally {
+    clearInterval(waiting);
     done.abort();
     line.clear();
   }
