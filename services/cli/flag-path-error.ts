@@ -21,10 +21,10 @@ const reasons: Readonly<Record<string, string>> = {
 
 /**
  * A failure of the file system as one of a flag: FailedPrecondition with the
- * flag, the path and what is wrong with it. Other failures stay as they are.
+ * flag (none: the path is an operand), the path and what is wrong with it. Other failures stay as they are.
  */
 export function flagPathError(
-  flag: string,
+  flag: string | undefined,
   path: string,
   error: unknown,
 ): StatusError {
@@ -33,7 +33,7 @@ export function flagPathError(
   if (reason === undefined) return toStatusError(error);
   return new StatusError(
     Code.FailedPrecondition,
-    `"${path}" ${reason}: choose another path by ${flag}`,
+    `"${path}" ${reason}: choose another path${flag === undefined ? "" : ` by ${flag}`}`,
     { cause: error },
   );
 }

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { asNobody } from "../../../test/fixtures/as-nobody.js";
 import { checkRunning } from "./check-running-process.js";
 
 let state: string;
@@ -10,17 +11,6 @@ beforeAll(() => {
   mkdirSync(join(state, "configuration"), { mode: 0 });
 });
 afterAll(() => rmSync(state, { recursive: true }));
-
-/** Does something as a user whom modes of files bind. */
-async function asNobody<Result>(act: () => Promise<Result>): Promise<Result> {
-  if (process.getuid?.() !== 0) return act();
-  process.seteuid?.(65_534);
-  try {
-    return await act();
-  } finally {
-    process.seteuid?.(0);
-  }
-}
 
 test("checkRunning() says that it may not look into another user's folder", async () => {
   const text = `"${state}" may not be read by this user, so that it cannot be told whether "berth up" runs: ask its owner`;

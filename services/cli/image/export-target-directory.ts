@@ -1,6 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Code, errno, StatusError, wrap } from "../../../lib/status/index.js";
+import { Code, errno, StatusError } from "../../../lib/status/index.js";
+import { flagPathError } from "../flag-path-error.js";
 
 /**
  * Whether a tree can be exported to a path, before anything is fetched for it:
@@ -24,7 +25,7 @@ export async function checkNewOrEmpty(folder: string): Promise<void> {
   const names = await readdir(folder).catch((error: unknown) => {
     if (errno(error) === "ENOENT") return [];
     if (errno(error) !== "ENOTDIR") {
-      throw wrap(error, `Failed to read folder "${folder}"`);
+      throw flagPathError(undefined, folder, error);
     }
     throw refusal(
       `"${folder}" is no folder: an archive's name must end with ".tar", or be "-"`,

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { finished } from "node:stream/promises";
 import { errno, wrap } from "../../../lib/status/index.js";
+import { flagPathError } from "../flag-path-error.js";
 import { createOutput, type Output } from "./output.js";
 
 /**
@@ -14,9 +15,8 @@ export async function withTarFile<Result>(
   path: string,
   write: (output: Output) => Promise<Result>,
 ): Promise<Result> {
-  const made = (await isSpecial(path)) ? path : `${path}.${randomUUID()}`;
+  const { made, handle } = await openFile(path);
   try {
-    const handle = await open(made, made === path ? "w" : "wx", 0o666);
     const stream = createWriteStream("", { fd: handle });
     let result: Result;
     try {
@@ -31,6 +31,19 @@ export async function withTarFile<Result>(
   } catch (error) {
     if (made !== path) await rm(made, { force: true });
     throw wrap(error, `Failed to write "${path}"`);
+  }
+}
+
+async function openFile(
+  path: string,
+): Promise<{ readonly made: string; readonly handle: FileHandle }> {
+  try {
+    const special = await isSpecial(path);
+    const made = special ? path : `${path}.${randomUUID()}`;
+    return { made, handle: await open(made, special ? "w" : "wx", 0o666) };
+  } catch (error) {
+    // By the name that was given, not by that beside it.
+    throw flagPathError(undefined, path, error);
   }
 }
 

@@ -148,3 +148,14 @@ describe("exportTreeToFolder()", () => {
     });
   });
 });
+
+test("exportTreeToFolder() says that a folder cannot be made", async () => {
+  const rootDigest = await storeTree(cas, { file: "x" });
+  const at = join(folder, "none", "to");
+  await expect(
+    exportTreeToFolder({ cas, rootDigest, context }, at),
+  ).rejects.toMatchObject({
+    code: Code.FailedPrecondition,
+    message: `"${at}" does not exist, or cannot be made there: choose another path`,
+  });
+});

@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { listTree, type TreePath } from "../../../lib/merkle-tree/index.js";
 import { errno, wrap } from "../../../lib/status/index.js";
+import { flagPathError } from "../flag-path-error.js";
 import { checkNewOrEmpty } from "./export-target-directory.js";
 import { permissionsOf } from "./format-node.js";
 import { type ReadableTreePath, readFilesAhead } from "./read-files-ahead.js";
@@ -52,7 +53,7 @@ async function prepare(folder: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (errno(error) !== "EEXIST") {
-      throw wrap(error, `Failed to make folder "${folder}"`);
+      throw flagPathError(undefined, folder, error);
     }
   }
   await checkNewOrEmpty(folder);

@@ -24,7 +24,7 @@ export async function readSubmission(
       chunks.push(bytes);
     }
   } catch (error) {
-    throw flagPathError("its name", path, error);
+    throw flagPathError(undefined, path, error);
   }
   try {
     const decoder = new TextDecoder("utf-8", { fatal: true });
