@@ -21,7 +21,10 @@ export interface AuthenticatedRecords {
    * The record's bytes, or undefined: there is none, it is not ours, or the
    * action cache is away. Never throws.
    */
-  get(name: string, instanceName: InstanceName): Promise<Buffer | undefined>;
+  get(
+    name: string,
+    instanceName: InstanceName,
+  ): Promise<Buffer | undefined>;
   /** Keeps a record; that it could not is told to `onError` alone. */
   put(
     name: string,
@@ -65,7 +68,7 @@ export function createAuthenticatedRecords(options: {
         const result = await actionCache.get(Digest.of(subject), {
           instanceName,
         });
-        const bytes = result?.stdoutRaw ?? Buffer.alloc(0);
+        const bytes = Buffer.from(result?.stdoutRaw ?? []);
         if (bytes.length < macBytes) return undefined;
         const record = bytes.subarray(macBytes);
         const mac = macOf(subject, record);

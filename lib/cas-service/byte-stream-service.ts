@@ -1,12 +1,12 @@
-import {
-  ByteStreamService,
-  type QueryWriteStatusRequest,
-  type ReadRequest,
-  type ReadResponse,
-  type WriteRequest,
-  type WriteResponse,
+import type {
+  QueryWriteStatusRequest,
+  ReadRequest,
+  ReadResponse,
+  WriteRequest,
+  WriteResponse,
 } from "#proto/google/bytestream/bytestream.js";
 import {
+  byteStreamServiceDefinition,
   type ContentAddressableStorage,
   parseReadResourceName,
   parseWriteResourceName,
@@ -51,7 +51,7 @@ export function createByteStreamService(
 ): GrpcService {
   const { cas, sink, uploadIdleMs } = options;
   return {
-    definition: ByteStreamService,
+    definition: byteStreamServiceDefinition,
     implementation: {
       read: implementServerStream(
         (request: ReadRequest, call: CallContext) =>

@@ -5,13 +5,16 @@ import {
   type BatchUpdateBlobsRequest_Request,
   type BatchUpdateBlobsResponse_Response,
   Compressor_Value,
-  ContentAddressableStorageService,
   Directory,
   type FindMissingBlobsRequest,
   type GetTreeRequest,
   type GetTreeResponse,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import type { CasContext, ContentAddressableStorage } from "../cas/index.js";
+import {
+  type CasContext,
+  type ContentAddressableStorage,
+  casServiceDefinition,
+} from "../cas/index.js";
 import {
   checkDigestFunction,
   Digest,
@@ -47,7 +50,7 @@ export function createContentAddressableStorageService(
 ): GrpcService {
   const { sink } = options;
   return {
-    definition: ContentAddressableStorageService,
+    definition: casServiceDefinition,
     implementation: {
       findMissingBlobs: implementUnary(
         (request: FindMissingBlobsRequest, call: CallContext) =>
@@ -130,7 +133,7 @@ async function updateBlob(
         `Blob "${wanted}" was sent with bytes of digest "${got}"`,
       );
     }
-    await cas.write(data, context);
+    await cas.write(data, context, got);
     return { digest, status: { code: Code.Ok, message: "", details: [] } };
   } catch (error) {
     return { digest, status: statusToProto(toStatusError(error)) };

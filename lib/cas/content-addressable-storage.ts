@@ -41,8 +41,8 @@ export interface ContentAddressableStorage {
   open(digest: Digest, context: CasContext): AsyncIterable<Uint8Array>;
   /**
    * Stores a small blob; does nothing if it is held. Idempotent. `known` is
-   * the digest, where the caller has just made it of these very bytes: a store
-   * that is verified by a peer then need not hash them again.
+   * the digest, where the caller has just made it of these very bytes: they
+   * are then not hashed again.
    */
   write(data: Uint8Array, context: CasContext, known?: Digest): Promise<Digest>;
   /**

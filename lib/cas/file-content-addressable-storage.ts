@@ -142,8 +142,12 @@ export class FileContentAddressableStorage
     }
   }
 
-  async write(data: Uint8Array): Promise<Digest> {
-    const digest = Digest.of(data);
+  async write(
+    data: Uint8Array,
+    _context?: CasContext,
+    known?: Digest,
+  ): Promise<Digest> {
+    const digest = known ?? Digest.of(data);
     if (this.has(digest)) return digest;
     try {
       this.#files.write(digest.key, data);

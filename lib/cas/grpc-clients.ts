@@ -1,13 +1,18 @@
+import { makeGenericClientConstructor } from "@grpc/grpc-js";
 import {
   CapabilitiesClient,
-  ContentAddressableStorageClient,
+  type ContentAddressableStorageClient,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import { ByteStreamClient } from "#proto/google/bytestream/bytestream.js";
+import type { ByteStreamClient } from "#proto/google/bytestream/bytestream.js";
 import {
   channelCredentials,
   channelOptions,
   type GrpcTls,
 } from "../grpc/index.js";
+import {
+  byteStreamServiceDefinition,
+  casServiceDefinition,
+} from "./blob-messages.js";
 
 /** The clients that a CAS on the wire needs; they share one connection. */
 export interface GrpcCasClients {
@@ -18,6 +23,16 @@ export interface GrpcCasClients {
   close(): void;
 }
 
+// The generated classes are made in the same way, of other definitions.
+const CasClient = makeGenericClientConstructor(
+  casServiceDefinition,
+  "ContentAddressableStorage",
+) as unknown as typeof ContentAddressableStorageClient;
+const StreamClient = makeGenericClientConstructor(
+  byteStreamServiceDefinition,
+  "ByteStream",
+) as unknown as typeof ByteStreamClient;
+
 /** Clients of the server at "host:port" or "unix:/path"; connects lazily. */
 export function createGrpcCasClients(options: {
   address: string;
@@ -27,8 +42,8 @@ export function createGrpcCasClients(options: {
   const settings = channelOptions({});
   const { address } = options;
   const clients = {
-    cas: new ContentAddressableStorageClient(address, credentials, settings),
-    byteStream: new ByteStreamClient(address, credentials, settings),
+    cas: new CasClient(address, credentials, settings),
+    byteStream: new StreamClient(address, credentials, settings),
     capabilities: new CapabilitiesClient(address, credentials, settings),
   };
   return {

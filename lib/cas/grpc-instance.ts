@@ -169,7 +169,7 @@ async function readBlobs(
   );
 }
 
-function checked(digest: Digest, data: Buffer): Buffer {
+function checked(digest: Digest, data: Uint8Array): Buffer {
   verifyBytes(digest, data);
   // The message's buffer holds the whole batch: a small blob that is kept
   // must not keep megabytes with it.

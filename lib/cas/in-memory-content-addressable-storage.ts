@@ -55,8 +55,12 @@ export class InMemoryContentAddressableStorage
     }
   }
 
-  async write(data: Uint8Array): Promise<Digest> {
-    const digest = Digest.of(data);
+  async write(
+    data: Uint8Array,
+    _context?: CasContext,
+    known?: Digest,
+  ): Promise<Digest> {
+    const digest = known ?? Digest.of(data);
     if (this.#get(digest) === undefined) {
       this.#blobs.set(digest.key, Buffer.from(data)); // the caller keeps its own
     }

@@ -1,3 +1,7 @@
+export {
+  byteStreamServiceDefinition,
+  casServiceDefinition,
+} from "./blob-messages.js";
 export { collect } from "./collect.js";
 export {
   type CasContext,

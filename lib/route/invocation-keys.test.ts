@@ -17,10 +17,9 @@ test("createInvocationKeys() gives one field of the metadata a key", () => {
     "type.googleapis.com/build.bazel.remote.execution.v2.RequestMetadata",
   ]);
   // Field 4, length 5; field 3, length 4 (REAPI, RequestMetadata).
-  expect(keys.map(({ value }) => value.toString("latin1"))).toEqual([
-    "\x22\x05build",
-    "\x1a\x04tool",
-  ]);
+  expect(
+    keys.map(({ value }) => Buffer.from(value).toString("latin1")),
+  ).toEqual(["\x22\x05build", "\x1a\x04tool"]);
 });
 
 test("createInvocationKeys() gives actions without metadata as many keys", () => {

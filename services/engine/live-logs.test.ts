@@ -33,9 +33,9 @@ async function cancel({ name }: Begun): Promise<void> {
   await callUnary(operations.cancelOperation.bind(operations), { name });
 }
 
-async function firstOf(pieces: AsyncGenerator<Buffer>): Promise<string> {
+async function firstOf(pieces: AsyncGenerator<Uint8Array>): Promise<string> {
   const { value } = await pieces.next();
-  return String(value);
+  return Buffer.from(value).toString();
 }
 
 describe("a live log", () => {

@@ -74,7 +74,7 @@ function nestedInputRoot(routed: Action, original: Action): Digest | undefined {
 }
 
 function keyOf({ typeUrl, value }: Any): string {
-  return `${typeUrl} ${value.toString("base64")}`;
+  return `${typeUrl} ${Buffer.from(value).toString("base64")}`;
 }
 
 function checkPlatformOrder({ properties }: Platform): void {

@@ -267,7 +267,7 @@ export class EngineScenario {
   async *read(
     resourceName: string,
     range: { offset?: number; limit?: number; signal?: AbortSignal } = {},
-  ): AsyncGenerator<Buffer> {
+  ): AsyncGenerator<Uint8Array> {
     const { offset: readOffset = 0, limit: readLimit = 0, signal } = range;
     for await (const { data } of callServerStream(
       this.byteStream.read.bind(this.byteStream),

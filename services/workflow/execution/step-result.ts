@@ -32,7 +32,7 @@ export async function stepResultOf(
   },
 ): Promise<StepResult> {
   const { cas, context, specification } = options;
-  const stream = async (digest: DigestMessage | undefined, raw: Buffer) => {
+  const stream = async (digest: DigestMessage | undefined, raw: Uint8Array) => {
     if (digest !== undefined && digest.sizeBytes > 0) {
       return String(digestOf(digest));
     }
