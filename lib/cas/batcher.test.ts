@@ -7,6 +7,7 @@ function setupBatcher(limits: {
   maximumSize?: number;
   maximumItems?: number;
   maximumInFlight?: number;
+  gatherMs?: number;
 }) {
   const calls: {
     items: readonly string[];
@@ -54,6 +55,25 @@ test("createBatcher() gathers while as many calls as allowed are under way", asy
   expect(calls[1]?.items).toEqual(["b", "c"]);
   calls[1]?.end();
   expect(await Promise.all(later)).toEqual(["b!", "c!"]);
+});
+
+test("createBatcher() gathers from one call to the next for as long as it is told", async () => {
+  const { batcher, calls, turn } = setupBatcher({
+    ...{ gatherMs: 50, maximumInFlight: 2 },
+  });
+  const results = [batcher.add("a")];
+  await turn();
+  const start = performance.now();
+  expect(calls.map(({ items }) => items)).toEqual([["a"]]); // at once
+  for (const item of ["b", "c"]) {
+    results.push(batcher.add(item));
+    await turn();
+  }
+  while (calls.length < 2) await turn();
+  expect(performance.now() - start).toBeGreaterThan(40);
+  expect(calls[1]?.items).toEqual(["b", "c"]);
+  for (const call of calls) call.end();
+  expect(await Promise.all(results)).toEqual(["a!", "b!", "c!"]);
 });
 
 test("createBatcher() keeps the bounds, and sends what is larger alone", async () => {

@@ -29,6 +29,12 @@ export interface BatcherOptions<Item, Result> {
    * batches, so that the busier the callers, the less each call costs.
    */
   maximumInFlight: number;
+  /**
+   * Shortest time from one call to the next, in milliseconds; default 0. Items
+   * that come at a steady pace then share calls too: the first one goes at
+   * once, and the others wait for no longer than this.
+   */
+  gatherMs?: number;
 }
 
 interface Entry<Item, Result> {
@@ -39,8 +45,9 @@ interface Entry<Item, Result> {
 }
 
 /**
- * A batcher that sends what one turn of the event loop brought, without
- * waiting longer. A call is cancelled when all of its callers gave up.
+ * A batcher that sends what one turn of the event loop brought, and waits
+ * longer only where it was told to. A call is cancelled when all of its callers
+ * gave up.
  */
 export function createBatcher<Item, Result>(
   options: BatcherOptions<Item, Result>,
@@ -48,17 +55,23 @@ export function createBatcher<Item, Result>(
   let queue: Entry<Item, Result>[] = [];
   let inFlight = 0;
   let scheduled = false;
+  let nextCallMs = 0;
 
   function schedule(): void {
     if (scheduled) return;
     scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      while (queue.length > 0 && inFlight < options.maximumInFlight) {
-        const batch = take();
-        if (batch.length > 0) void send(batch);
-      }
-    });
+    const waitMs = nextCallMs - performance.now();
+    if (waitMs > 0) setTimeout(sendQueue, waitMs);
+    else setImmediate(sendQueue);
+  }
+
+  function sendQueue(): void {
+    scheduled = false;
+    while (queue.length > 0 && inFlight < options.maximumInFlight) {
+      const batch = take();
+      if (batch.length > 0) void send(batch);
+    }
+    nextCallMs = performance.now() + (options.gatherMs ?? 0);
   }
 
   function take(): Entry<Item, Result>[] {

@@ -42,7 +42,7 @@ export class GrpcContentAddressableStorage
 {
   readonly #clients: GrpcCasClients;
   readonly #retry: RetrySettings;
-  readonly #callTimeoutMs: number;
+  readonly #settings: { readonly timeoutMs: number; readonly gatherMs: number };
   readonly #instances = new LRUCache<InstanceName, Promise<GrpcInstance>>({
     max: maximumInstances,
   });
@@ -50,11 +50,19 @@ export class GrpcContentAddressableStorage
   /** The clients stay the caller's to close. */
   constructor(
     clients: GrpcCasClients,
-    options: { retry?: Partial<RetrySettings>; callTimeoutMs?: number } = {},
+    options: {
+      retry?: Partial<RetrySettings>;
+      callTimeoutMs?: number;
+      /** Shortest time between batches of a kind, in milliseconds; default 0. */
+      gatherMs?: number;
+    } = {},
   ) {
     this.#clients = clients;
     this.#retry = { ...defaultRetrySettings, ...options.retry };
-    this.#callTimeoutMs = options.callTimeoutMs ?? defaultCallTimeoutMs;
+    this.#settings = {
+      timeoutMs: options.callTimeoutMs ?? defaultCallTimeoutMs,
+      gatherMs: options.gatherMs ?? 0,
+    };
   }
 
   async findMissing(
@@ -210,7 +218,7 @@ export class GrpcContentAddressableStorage
     const opened = openGrpcInstance(
       this.#clients,
       instanceName,
-      this.#callTimeoutMs,
+      this.#settings,
     );
     this.#instances.set(instanceName, opened);
     opened.catch(() => this.#instances.delete(instanceName));

@@ -47,29 +47,28 @@ export interface GrpcUpload {
 export async function openGrpcInstance(
   clients: GrpcCasClients,
   instanceName: InstanceName,
-  timeoutMs: number,
+  { timeoutMs, gatherMs }: { timeoutMs: number; gatherMs: number },
 ): Promise<GrpcInstance> {
   const maximumSize = await batchLimit(clients, instanceName, timeoutMs);
   const scope: Scope = { clients, instanceName, timeoutMs };
-  const common = { maximumSize, maximumItems: maximumBlobsPerCall };
+  const common = { maximumInFlight, gatherMs };
+  const blobs = { ...common, maximumSize, maximumItems: maximumBlobsPerCall };
   return {
     maximumBatchedBlobBytes: maximumSize - blobOverheadBytes,
     findMissing: createBatcher({
-      maximumInFlight,
+      ...common,
       maximumSize: maximumDigestsPerCall,
       maximumItems: maximumDigestsPerCall,
       sizeOf: (digests: readonly Digest[]) => digests.length,
       send: (groups, signal) => findMissing(scope, groups, signal),
     }),
     read: createBatcher({
-      ...common,
-      maximumInFlight,
+      ...blobs,
       sizeOf: ({ sizeBytes }: Digest) => sizeBytes + blobOverheadBytes,
       send: (digests, signal) => readBlobs(scope, digests, signal),
     }),
     write: createBatcher({
-      ...common,
-      maximumInFlight,
+      ...blobs,
       sizeOf: ({ data }: GrpcUpload) => data.byteLength + blobOverheadBytes,
       send: (uploads, signal) => writeBlobs(scope, uploads, signal),
     }),

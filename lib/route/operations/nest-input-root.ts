@@ -1,10 +1,12 @@
-import type {
-  Command,
+import {
+  type Command,
   Directory,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import { encodeDirectory } from "../../merkle-tree/index.js";
+import { Digest } from "../../digest/index.js";
+import { compareNames } from "../../merkle-tree/index.js";
 import { Code, StatusError } from "../../status/index.js";
 import { nameOfImage } from "../action-image.js";
+import type { EncodedBlob } from "../blob-writer.js";
 import type { Operation } from "../operation.js";
 import type { RoutedAction } from "../routed-action.js";
 
@@ -26,14 +28,11 @@ export const nestInputRoot: Operation = (routed) => {
     );
   }
   const nested = { name: execRootName, digest: action.inputRootDigest };
-  const { digest, data } = encodeDirectory({
-    ...root,
-    directories: [...root.directories, nested],
-  });
+  const inputRoot = insertDirectory(root, nested);
   return {
     ...routed,
-    action: { ...action, inputRootDigest: digest.toProto() },
-    inputRoot: { digest, data },
+    action: { ...action, inputRootDigest: inputRoot.digest.toProto() },
+    inputRoot,
   };
 };
 
@@ -54,6 +53,51 @@ export function nestWorkingDirectory(
         ? execRootName
         : `${execRootName}/${workingDirectory}`,
   };
+}
+
+/** What of an image's root comes before the exec root, and what behind it. */
+interface Surroundings {
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+}
+
+/** An image's actions share its root. */
+const knownSurroundings = new WeakMap<Directory, Surroundings>();
+
+/**
+ * The canonical Directory with one more node. Only that node is encoded: a
+ * message is the concatenation of its fields, and the image's are the same for
+ * every action.
+ */
+function insertDirectory(
+  root: Directory,
+  node: Directory["directories"][number],
+): EncodedBlob {
+  const { before, after } = surroundingsIn(root);
+  const inserted = encode({ directories: [node] });
+  const data = Buffer.concat([before, inserted, after]);
+  return { digest: Digest.of(data), data };
+}
+
+function surroundingsIn(root: Directory): Surroundings {
+  const known = knownSurroundings.get(root);
+  if (known !== undefined) return known;
+  const { files, directories, ...rest } = root;
+  const isBefore = ({ name }: { readonly name: string }) =>
+    compareNames(name, execRootName) < 0;
+  const surroundings = {
+    before: encode({ files, directories: directories.filter(isBefore) }),
+    after: encode({
+      ...rest,
+      directories: directories.filter((node) => !isBefore(node)),
+    }),
+  };
+  knownSurroundings.set(root, surroundings);
+  return surroundings;
+}
+
+function encode(fields: Partial<Directory>): Uint8Array {
+  return Directory.encode(Directory.fromPartial(fields)).finish();
 }
 
 function names(directory: Directory, wanted: string): boolean {
