@@ -42,6 +42,8 @@ interface Entry<Item, Result> {
   resolve(result: Result): void;
   reject(error: unknown): void;
   abandoned: boolean;
+  /** Called when it is abandoned while its call is under way. */
+  onAbandon: () => void;
 }
 
 /**
@@ -90,7 +92,7 @@ export function createBatcher<Item, Result>(
   async function send(batch: readonly Entry<Item, Result>[]): Promise<void> {
     const controller = new AbortController();
     inFlight++;
-    for (const entry of batch) onAbandon.set(entry, giveUp);
+    for (const entry of batch) entry.onAbandon = giveUp;
     function giveUp(): void {
       if (batch.every(({ abandoned }) => abandoned)) controller.abort();
     }
@@ -105,20 +107,22 @@ export function createBatcher<Item, Result>(
     }
   }
 
-  const onAbandon = new WeakMap<Entry<Item, Result>, () => void>();
-
   return {
     add: (item, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(toStatusError(signal.reason));
-        const entry = { item, resolve, reject, abandoned: false };
+        const entry: Entry<Item, Result> = {
+          ...{ item, resolve, reject },
+          abandoned: false,
+          onAbandon: () => {}, // it is still in the queue
+        };
         queue.push(entry);
         schedule();
         if (signal === undefined) return;
         const abandon = () => {
           entry.abandoned = true;
           reject(toStatusError(signal.reason));
-          onAbandon.get(entry)?.();
+          entry.onAbandon();
         };
         signal.addEventListener("abort", abandon, { once: true });
         const forget = () => signal.removeEventListener("abort", abandon);
