@@ -16,7 +16,7 @@ import {
 } from "./blob-messages.js";
 
 /** Lengths around those where a length takes one more byte. */
-const blobs = [0, 1, 50, 127, 128, 16_383, 16_384, 3_000_000].map((length) =>
+const blobs = [0, 1, 50, 127, 128, 16_383, 16_384, 70_000].map((length) =>
   Buffer.alloc(length, "blob"),
 );
 

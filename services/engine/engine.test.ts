@@ -71,7 +71,7 @@ describe("Execute", () => {
     });
     const [, { stages }] = await Promise.all([
       scenario.run({ command: shell("sleep 0.2") }),
-      scenario.run({ command: shell("sleep 0.2; true") }),
+      scenario.run({ command: shell("sleep 1; true") }),
     ]);
     const count = (stage: Stage) => stages.filter((s) => s === stage).length;
     expect(stages).toEqual([...stages].sort());
