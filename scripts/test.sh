@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 passed=0
-failed=0
+failures=0
 
 # A step without counts of its own: it passes or fails as a whole.
 step() {
@@ -16,40 +16,36 @@ step() {
     passed=$((passed + 1))
   else
     echo "== FAILED: $name"
-    failed=$((failed + 1))
+    failures=$((failures + 1))
   fi
 }
 
-# The suites that took longest: where time is to be found.
-slowest() {
-  node -e '
-    const { testResults } = JSON.parse(require("fs").readFileSync(process.argv[1]));
-    testResults
-      .map(({ name, startTime, endTime }) => [endTime - startTime, name])
-      .sort(([a], [b]) => b - a)
-      .slice(0, 8)
-      .forEach(([ms, name]) =>
-        console.log(`   ${(ms / 1000).toFixed(0).padStart(4)} s  ${require("path").relative(process.cwd(), name)}`));
-  ' "$1" || true
+# What a test that timed out left running must not keep all others waiting.
+run_jest() {
+  local report=$1
+  shift
+  NODE_OPTIONS='--experimental-vm-modules --no-warnings --enable-source-maps' \
+    npx --no-install jest --forceExit --json --outputFile="$report" "$@" >/dev/null
 }
 
 # Adds the counts that jest wrote; a run without a report counts as a failure.
-# What a test that timed out left running must not keep all others waiting.
+# A few suites that failed are run once more by themselves, and then count:
+# what really broke breaks again, and what took too long beside others does not.
 jest_suite() {
-  local report counts
+  local reports failed counts
   echo "== jest $*"
-  report=$(mktemp)
-  NODE_OPTIONS='--experimental-vm-modules --no-warnings --enable-source-maps' \
-    npx --no-install jest --forceExit --json --outputFile="$report" "$@" >/dev/null
-  slowest "$report"
-  counts=$(node -e '
-    const report = JSON.parse(require("fs").readFileSync(process.argv[1]));
-    const broken = report.numRuntimeErrorTestSuites;
-    console.log(report.numPassedTests, report.numFailedTests + broken);
-  ' "$report") || counts="0 1"
-  rm -f "$report"
+  reports=$(mktemp -d)
+  run_jest "$reports/1" "$@"
+  node scripts/jest-report.mjs slowest "$reports/1" || true
+  mapfile -t failed < <(node scripts/jest-report.mjs failed "$reports/1")
+  if [ ${#failed[@]} -ge 1 ] && [ ${#failed[@]} -le 3 ]; then
+    echo "== once more, by themselves: ${failed[*]##*/dist/}"
+    run_jest "$reports/2" --runInBand "${failed[@]}"
+  fi
+  counts=$(node scripts/jest-report.mjs counts "$reports"/*) || counts="0 1"
+  rm -r "$reports"
   passed=$((passed + ${counts% *}))
-  failed=$((failed + ${counts#* }))
+  failures=$((failures + ${counts#* }))
 }
 
 # Adds the counts of every "test result:" line of cargo.
@@ -59,11 +55,11 @@ cargo_suite() {
   output=$(mktemp)
   (cd services/chroot-helper && cargo test --quiet --no-fail-fast 2>&1) | tee "$output"
   if [ "${PIPESTATUS[0]}" -ne 0 ] && ! grep -q '^test result: FAILED' "$output"; then
-    failed=$((failed + 1))
+    failures=$((failures + 1))
   fi
   while read -r ok bad; do
     passed=$((passed + ok))
-    failed=$((failed + bad))
+    failures=$((failures + bad))
   done < <(sed -nE 's/^test result: .* ([0-9]+) passed; ([0-9]+) failed.*/\1 \2/p' "$output")
   rm -f "$output"
 }
@@ -83,5 +79,5 @@ jest_suite --runInBand "dist/test/$alone"
 jest_suite --maxWorkers=100% dist/test/e2e
 
 echo
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+echo "$passed passed, $failures failed"
+[ "$failures" -eq 0 ]
