@@ -21,10 +21,7 @@ export interface AuthenticatedRecords {
    * The record's bytes, or undefined: there is none, it is not ours, or the
    * action cache is away. Never throws.
    */
-  get(
-    name: string,
-    instanceName: InstanceName,
-  ): Promise<Buffer | undefined>;
+  get(name: string, instanceName: InstanceName): Promise<Buffer | undefined>;
   /** Keeps a record; that it could not is told to `onError` alone. */
   put(
     name: string,
