@@ -30,6 +30,7 @@ describe("parseImageReference()", () => {
     [`debian:12@${digest}`, `docker.io/library/debian@${digest}`],
     [`docker://ghcr.io/a/b@${digest}`, `ghcr.io/a/b@${digest}`],
     ["GHCR.io:443/a/b:T", "ghcr.io/a/b:T"],
+    ["Registry:443/a", "registry:443/a:latest"],
     ["ghcr.io:80/a", "ghcr.io:80/a:latest"],
     ["localhost/a", "localhost/a:latest"],
     ["127.0.0.1:5000/a__b/c--d.e", "127.0.0.1:5000/a__b/c--d.e:latest"],

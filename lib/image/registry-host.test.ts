@@ -6,6 +6,8 @@ describe("parseRegistryHost()", () => {
   test.each([
     ["ghcr.io", "ghcr.io"],
     ["GHCR.IO:443", "ghcr.io"],
+    ["registry:443", "registry:443"],
+    ["localhost:443", "localhost"],
     ["registry", "registry"],
     ["a-b.example:5000", "a-b.example:5000"],
     ["docker.io", "docker.io"],

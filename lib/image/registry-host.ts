@@ -27,8 +27,9 @@ export function isRegistryHost(component: string): boolean {
 
 /**
  * Makes a registry's host, `host[:port]`, canonical, so that one registry has
- * one name: lower case, without ":443", Docker Hub as "docker.io", IPv6 in
- * its shortest form. Throws InvalidArgument for what is no host, among it a
+ * one name: lower case, without ":443" unless it is that which tells it from a
+ * repository on Docker Hub, Docker Hub as "docker.io", IPv6 in its shortest
+ * form. Throws InvalidArgument for what is no host, among it a
  * final dot and numbers that resolvers would read as an IPv4 address
  * ("127.1", "0x7f.0.0.1"): they only serve to slip past an allow-list.
  */
@@ -37,8 +38,9 @@ export function parseRegistryHost(text: string): string {
   if (match === null) refuse(text, 'host or host:port, such as "ghcr.io"');
   const port = parsePort(text, match[2]);
   const host = canonicalHost(text, (match[1] ?? "").toLowerCase());
-  if (dockerHubHosts.has(host) && port === "") return dockerHub;
-  return host + port;
+  const isDefaultPort = port === "" || port === ":443";
+  if (dockerHubHosts.has(host) && isDefaultPort) return dockerHub;
+  return isDefaultPort && isRegistryHost(host) ? host : host + port;
 }
 
 function canonicalHost(text: string, host: string): string {
@@ -69,7 +71,7 @@ function parsePort(text: string, digits: string | undefined): string {
   if (port < 1 || port > 65535 || String(port) !== digits) {
     refuse(text, "a port from 1 to 65535 after the colon");
   }
-  return port === 443 ? "" : `:${port}`;
+  return `:${port}`;
 }
 
 function refuse(text: string, wanted: string): never {

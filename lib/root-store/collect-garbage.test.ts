@@ -17,12 +17,13 @@ test("collectGarbage() collects after a large tree, and does nothing after a sma
   expect(await forced.count()).toBe(1);
 });
 
-test("collectGarbage() frees buffers", () => {
+test("collectGarbage() frees buffers", async () => {
   const buffers = () => process.memoryUsage().arrayBuffers;
   const before = buffers();
   Array.from({ length: 64 }, () => Buffer.alloc(large / 64, 1));
   collectGarbage(30_000);
-  expect(buffers()).toBeLessThan(before + large / 2);
+  // Another thread lets go of them, and counts them off at a later turn.
+  while (buffers() >= before + large / 2) await turn();
 });
 
 /** Those that were asked for: V8's own come whenever it likes, in the middle of a test too. */

@@ -132,6 +132,9 @@ export class EngineScenario {
       state: join(directory, "state"),
       build: join(directory, "build"),
       abandonAfter: "10ms",
+      // What an engine finds running as a user of its actions it ends: tests
+      // beside this one have users of their own.
+      users: { firstAction: 70_000 + 64 * (process.pid % 10_000) },
       ...configuration,
     });
     const unexpected: unknown[] = [];
