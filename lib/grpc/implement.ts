@@ -26,45 +26,51 @@ interface Call {
   on(event: "cancelled", listener: () => void): unknown;
 }
 
-/** A call's context, and how to let go of it. */
-interface OpenContext {
-  readonly context: CallContext;
-  /** To be called when the handler has ended, whatever the outcome. */
-  end(): void;
-}
+/**
+ * A call while its handler runs. A class, and no object with a getter of its
+ * own: V8 keeps a shape for each such object, outside of what it collects often,
+ * and with it the call and all that the call holds.
+ */
+class OpenCall implements CallContext {
+  readonly metadata: Metadata;
+  readonly #call: Call;
+  readonly #timeoutMs: number | undefined;
+  #controller: AbortController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
 
-function openContext(call: Call, timeoutMs?: number): OpenContext {
-  let controller: AbortController | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
-
-  function begin(): AbortController {
-    const made = new AbortController();
-    if (call.cancelled) made.abort();
-    // grpc-js says "cancelled" at the end of every call, the good ones too.
-    call.on("cancelled", () => {
-      if (!isOver) made.abort();
-    });
-    if (timeoutMs !== undefined) {
-      timer = setTimeout(() => made.abort(tookTooLong(timeoutMs)), timeoutMs);
-    }
-    return made;
+  constructor(call: Call, timeoutMs?: number) {
+    this.metadata = call.metadata;
+    this.#call = call;
+    this.#timeoutMs = timeoutMs;
   }
 
-  return {
-    context: {
-      metadata: call.metadata,
-      // Made when asked for: most handlers of small calls never wait.
-      get signal() {
-        controller ??= begin();
-        return controller.signal;
-      },
-    },
-    end: () => {
-      isOver = true;
-      clearTimeout(timer);
-    },
-  };
+  /** Made when asked for: most handlers of small calls never wait. */
+  get signal(): AbortSignal {
+    this.#controller ??= this.#watch();
+    return this.#controller.signal;
+  }
+
+  /** To be called when the handler has ended, whatever the outcome. */
+  end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
+
+  #watch(): AbortController {
+    const controller = new AbortController();
+    if (this.#call.cancelled) controller.abort();
+    // grpc-js says "cancelled" at the end of every call, the good ones too.
+    this.#call.on("cancelled", () => {
+      if (!this.#isOver) controller.abort();
+    });
+    const timeoutMs = this.#timeoutMs;
+    if (timeoutMs !== undefined) {
+      const abort = () => controller.abort(tookTooLong(timeoutMs));
+      this.#timer = setTimeout(abort, timeoutMs);
+    }
+    return controller;
+  }
 }
 
 function tookTooLong(timeoutMs: number): StatusError {
@@ -97,14 +103,14 @@ export function implementUnary<Request, Response>(
   options: { timeoutMs?: number } = {},
 ): handleUnaryCall<Request, Response> {
   return (call, callback) => {
-    const { context, end } = openContext(call, options.timeoutMs);
+    const context = new OpenCall(call, options.timeoutMs);
     handle(call.request, context).then(
       (response) => {
-        end();
+        context.end();
         callback(null, response);
       },
       (thrown: unknown) => {
-        end();
+        context.end();
         callback(statusToGrpc(outgoing(thrown, sink)));
       },
     );
@@ -130,7 +136,7 @@ export function implementServerStream<Request, Response>(
 ): handleServerStreamingCall<Request, Response> {
   const { stallTimeoutMs = defaultStallTimeoutMs } = options;
   return (call) => {
-    const { context, end } = openContext(call);
+    const context = new OpenCall(call);
     const { signal } = context;
     // Begun in a promise: what it throws at once is an answer, too.
     Promise.resolve()
@@ -142,7 +148,7 @@ export function implementServerStream<Request, Response>(
         (thrown: unknown) =>
           call.emit("error", statusToGrpc(outgoing(thrown, sink))),
       )
-      .finally(end);
+      .finally(() => context.end());
   };
 }
 
@@ -197,14 +203,14 @@ export function implementClientStream<Request, Response>(
   sink: ErrorSink,
 ): handleClientStreamingCall<Request, Response> {
   return (call, callback) => {
-    const { context, end } = openContext(call);
+    const context = new OpenCall(call);
     handle(call, context)
       .then(
         (response) => callback(null, response),
         (thrown: unknown) => callback(statusToGrpc(outgoing(thrown, sink))),
       )
       .finally(() => {
-        end();
+        context.end();
         call.resume();
       });
   };
