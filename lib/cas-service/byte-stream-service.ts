@@ -79,7 +79,7 @@ async function* read(
 ): AsyncGenerator<ReadResponse> {
   const other = options.readOther?.(request, call);
   if (other !== undefined) {
-    for await (const piece of other) yield { data: bufferOf(piece) };
+    for await (const piece of other) yield { data: piece };
     return;
   }
   yield* readBlob(options, request, call);
@@ -103,7 +103,7 @@ async function* readBlob(
   let skip = openFrom === undefined ? readOffset : 0;
   let left = readLimit === 0 ? Number.POSITIVE_INFINITY : readLimit;
   for await (const piece of pieces) {
-    const data = bufferOf(piece)
+    const data = piece
       .subarray(skip)
       .subarray(0, Math.min(left, piece.byteLength));
     skip = Math.max(0, skip - piece.byteLength);
@@ -111,10 +111,6 @@ async function* readBlob(
     if (data.byteLength > 0) yield { data };
     if (left === 0) return;
   }
-}
-
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 async function write(

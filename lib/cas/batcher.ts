@@ -73,7 +73,6 @@ export function createBatcher<Item, Result>(
       const batch = take();
       if (batch.length > 0) void send(batch);
     }
-    nextCallMs = performance.now() + (options.gatherMs ?? 0);
   }
 
   function take(): Entry<Item, Result>[] {
@@ -92,6 +91,7 @@ export function createBatcher<Item, Result>(
   async function send(batch: readonly Entry<Item, Result>[]): Promise<void> {
     const controller = new AbortController();
     inFlight++;
+    nextCallMs = performance.now() + (options.gatherMs ?? 0);
     for (const entry of batch) entry.onAbandon = giveUp;
     function giveUp(): void {
       if (batch.every(({ abandoned }) => abandoned)) controller.abort();

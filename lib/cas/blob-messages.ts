@@ -39,57 +39,48 @@ export const byteStreamServiceDefinition = {
 const empty = new Uint8Array(0);
 
 function encodeBatchUpdate(message: BatchUpdateBlobsRequest): Buffer {
-  const { requests } = message;
   const rest = BatchUpdateBlobsRequest.encode({ ...message, requests: [] });
-  return Buffer.concat([
-    rest.finish(),
-    ...requests.flatMap(({ data, ...fields }) => {
-      const blob = { ...fields, data: empty };
-      const writer = BatchUpdateBlobsRequest_Request.encode(blob);
-      return nested(2, lastField(writer, 2, data), data);
-    }),
-  ]);
+  const requests = message.requests.flatMap((blob) =>
+    nested(2, pieces(BatchUpdateBlobsRequest_Request, blob, 2)),
+  );
+  return Buffer.concat([rest.finish(), ...requests]);
 }
 
 function encodeBatchRead(message: BatchReadBlobsResponse): Buffer {
-  const { responses } = message;
   const rest = BatchReadBlobsResponse.encode({ ...message, responses: [] });
-  return Buffer.concat([
-    rest.finish(),
-    ...responses.flatMap(({ data, ...fields }) => {
-      const blob = { ...fields, data: empty };
-      const writer = BatchReadBlobsResponse_Response.encode(blob);
-      return nested(1, lastField(writer, 2, data), data);
-    }),
-  ]);
+  const responses = message.responses.flatMap((blob) =>
+    nested(1, pieces(BatchReadBlobsResponse_Response, blob, 2)),
+  );
+  return Buffer.concat([rest.finish(), ...responses]);
 }
 
-function encodeRead({ data, ...fields }: ReadResponse): Buffer {
-  const writer = ReadResponse.encode({ ...fields, data: empty });
-  return Buffer.concat([lastField(writer, 10, data), data]);
+function encodeRead(message: ReadResponse): Buffer {
+  return Buffer.concat(pieces(ReadResponse, message, 10));
 }
 
-function encodeWrite({ data, ...fields }: WriteRequest): Buffer {
-  const writer = WriteRequest.encode({ ...fields, data: empty });
-  return Buffer.concat([lastField(writer, 10, data), data]);
+function encodeWrite(message: WriteRequest): Buffer {
+  return Buffer.concat(pieces(WriteRequest, message, 10));
 }
 
-/** What was written, and the head of one more field, whose bytes follow. */
-function lastField(
-  writer: BinaryWriter,
+/** A message in two pieces: all that is before its `data`, and those bytes. */
+function pieces<Message extends { readonly data: Uint8Array }>(
+  { encode }: { encode(message: Message): BinaryWriter },
+  message: Message,
   field: number,
-  data: Uint8Array,
-): Uint8Array {
-  if (data.byteLength === 0) return writer.finish(); // as proto3 leaves it out
-  return writer
-    .tag(field, WireType.LengthDelimited)
-    .uint32(data.byteLength)
-    .finish();
+): [Uint8Array, Uint8Array] {
+  const { data } = message;
+  const writer = encode({ ...message, data: empty });
+  // Without bytes it is left out, as proto3 does.
+  if (data.byteLength > 0) {
+    writer.tag(field, WireType.LengthDelimited).uint32(data.byteLength);
+  }
+  return [writer.finish(), data];
 }
 
-/** A message, in two pieces, as a field of another one. */
-function nested(field: number, ...pieces: [Uint8Array, Uint8Array]) {
-  const size = pieces[0].byteLength + pieces[1].byteLength;
-  const head = new BinaryWriter().tag(field, WireType.LengthDelimited);
-  return [head.uint32(size).finish(), ...pieces];
+/** A message in pieces, as a field of another one. */
+function nested(field: number, message: [Uint8Array, Uint8Array]) {
+  const [head, data] = message;
+  const size = head.byteLength + data.byteLength;
+  const writer = new BinaryWriter().tag(field, WireType.LengthDelimited);
+  return [writer.uint32(size).finish(), ...message];
 }

@@ -129,9 +129,8 @@ function drained(upload: Upload): Promise<void> {
 
 async function* split(
   source: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Buffer> {
-  for await (const piece of source) {
-    const data = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+): AsyncGenerator<Uint8Array> {
+  for await (const data of source) {
     for (let at = 0; at < data.byteLength; at += pieceSizeBytes) {
       yield data.subarray(at, at + pieceSizeBytes);
     }

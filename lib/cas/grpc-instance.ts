@@ -186,7 +186,7 @@ async function writeBlobs(
     instanceName: scope.instanceName,
     requests: [...unique.values()].map(({ digest, data }) => ({
       digest: digest.toProto(),
-      data: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+      data,
       compressor: Compressor_Value.IDENTITY,
     })),
     digestFunction,

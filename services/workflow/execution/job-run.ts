@@ -166,11 +166,8 @@ export class JobRun {
   }
 
   #turnJob(): TurnJob {
-    const record = this.#record;
     return {
-      get job() {
-        return record.job;
-      },
+      current: () => this.#record.job,
       apply: (event) => this.#apply(event, this.#parts.stop),
       applyIfApt: (event) => this.#applyIfApt(event),
       announce: () => this.#changes.announce(),

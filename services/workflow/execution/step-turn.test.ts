@@ -38,7 +38,7 @@ function setUp(state: StepState) {
     events.push(event);
     return true;
   };
-  const turnJob = { job, apply, applyIfApt, announce: () => {} };
+  const turnJob = { current: () => job, apply, applyIfApt, announce: () => {} };
   const queue = new FairQueue(1);
   let leavePlace = () => {};
   const left = new Promise<void>((resolve) => {

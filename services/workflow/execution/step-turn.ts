@@ -16,7 +16,7 @@ const maximumRetryDelayMs = 30_000;
 /** The job that a turn is part of, as far as turns see and change it. */
 export interface TurnJob {
   /** As it was written last. */
-  readonly job: Job;
+  current(): Job;
   /** Writes an event down, and waits for a store that is away. */
   apply(event: JobEvent): Promise<void>;
   /** The same; false if the job is in no state for it: it was cancelled. */
@@ -92,7 +92,7 @@ export class StepTurn {
       const { isFull } = queue;
       const attempt = () =>
         this.#attempt({ dueMs: isFull ? Date.now() : since });
-      await queue.run(this.#job.job.tenant, attempt, leave);
+      await queue.run(this.#job.current().tenant, attempt, leave);
     } catch (thrown) {
       if (thrown !== this.#cancel.signal.reason) throw thrown;
     }
@@ -109,7 +109,7 @@ export class StepTurn {
 
   /** That it begins is written while CAS is filled; the engine waits for both. */
   async #attempt({ dueMs }: { dueMs: number }): Promise<void> {
-    const { job } = this.#job;
+    const job = this.#job.current();
     const step = this.#step.specification.name;
     const begun = this.#job.applyIfApt({ kind: "attemptStarted", step });
     begun.catch(() => {}); // it is looked at below
@@ -127,7 +127,7 @@ export class StepTurn {
     const { queue, stop } = this.#parts;
     const { specification } = this.#step;
     const attempt = async () => {
-      const { job } = this.#job;
+      const job = this.#job.current();
       const startedMs = Date.now();
       const outcome =
         operation === undefined
@@ -138,7 +138,7 @@ export class StepTurn {
             );
       await this.#write(outcome, { job, startedMs });
     };
-    await queue.run(this.#job.job.tenant, attempt, stop);
+    await queue.run(this.#job.current().tenant, attempt, stop);
   }
 
   #run(
