@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { parseInstanceName } from "../digest/index.js";
 import { parseImageReference, parsePlatform } from "../image/index.js";
-import { Code } from "../status/index.js";
+import { Code, StatusError } from "../status/index.js";
 import {
   createDeduplicatingImageResolver,
   createSourceImageResolver,
@@ -68,4 +69,22 @@ describe("createDeduplicatingImageResolver() with a real client", () => {
     await closed;
     server.close();
   });
+});
+
+test("resolve() asks for each instance name by itself, and says for which", async () => {
+  const asked: (string | undefined)[] = [];
+  const resolver = createDeduplicatingImageResolver({
+    resolve: async (_reference, _platform, { instanceName } = {}) => {
+      asked.push(instanceName);
+      throw new StatusError(Code.NotFound, "no image");
+    },
+  });
+  const reference = parseImageReference("registry.test/a:1");
+  const names = ["a", "b", "a"].map((name) => parseInstanceName(name));
+  await Promise.allSettled(
+    names.map((instanceName) =>
+      resolver.resolve(reference, amd64, { instanceName }),
+    ),
+  );
+  expect(asked).toEqual(["a", "b"]);
 });

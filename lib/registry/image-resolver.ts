@@ -24,7 +24,7 @@ export interface ResolveOptions {
   /** Ends the wait; work that others wait for goes on. */
   readonly signal?: AbortSignal;
   /** For whom; what others know of the image may be used for them alone. */
-  readonly instanceName?: InstanceName;
+  readonly instanceName?: InstanceName | undefined;
 }
 
 /**
