@@ -43,7 +43,7 @@ interface Entry<Item, Result> {
   reject(error: unknown): void;
   abandoned: boolean;
   /** Called when it is abandoned while its call is under way. */
-  onAbandon: () => void;
+  onAbandon: (() => void) | undefined;
 }
 
 /**
@@ -112,9 +112,11 @@ export function createBatcher<Item, Result>(
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(toStatusError(signal.reason));
         const entry: Entry<Item, Result> = {
-          ...{ item, resolve, reject },
+          item,
+          resolve,
+          reject,
           abandoned: false,
-          onAbandon: () => {}, // it is still in the queue
+          onAbandon: undefined,
         };
         queue.push(entry);
         schedule();
@@ -122,7 +124,7 @@ export function createBatcher<Item, Result>(
         const abandon = () => {
           entry.abandoned = true;
           reject(toStatusError(signal.reason));
-          entry.onAbandon();
+          entry.onAbandon?.();
         };
         signal.addEventListener("abort", abandon, { once: true });
         const forget = () => signal.removeEventListener("abort", abandon);

@@ -31,6 +31,12 @@ const empty = Buffer.alloc(0);
 /** Longest batch call; a peer that hangs is as good as away. */
 const defaultCallTimeoutMs = 60_000;
 
+/** An instance name of the peer, from when its limits are asked for. */
+interface OpenInstance {
+  readonly opening: Promise<GrpcInstance>;
+  ready: GrpcInstance | undefined;
+}
+
 /**
  * A store on the wire. Concurrent small requests share calls; each blob is
  * retried by itself while the peer says Unavailable (and, in batches,
@@ -43,7 +49,7 @@ export class GrpcContentAddressableStorage
   readonly #clients: GrpcCasClients;
   readonly #retry: RetrySettings;
   readonly #settings: { readonly timeoutMs: number; readonly gatherMs: number };
-  readonly #instances = new LRUCache<InstanceName, Promise<GrpcInstance>>({
+  readonly #instances = new LRUCache<InstanceName, OpenInstance>({
     max: maximumInstances,
   });
 
@@ -94,13 +100,13 @@ export class GrpcContentAddressableStorage
       verifyBytes(digest, empty);
       return empty;
     }
-    const data = await this.#attempt(
+    const data = await this.#attempt<Buffer | undefined>(
       context,
       `read blob "${digest}"`,
-      async ({ read, maximumBatchedBlobBytes }) =>
+      ({ read, maximumBatchedBlobBytes }) =>
         digest.sizeBytes <= maximumBatchedBlobBytes
           ? read.add(digest, context.signal)
-          : undefined,
+          : Promise.resolve(undefined),
     );
     return data ?? collect(this.open(digest, context));
   }
@@ -190,39 +196,41 @@ export class GrpcContentAddressableStorage
     }
   }
 
-  async #attempt<T>(
+  #attempt<T>(
     context: CasContext,
     doing: string,
     attempt: (instance: GrpcInstance) => Promise<T>,
   ): Promise<T> {
-    try {
-      return await retry(
-        async () =>
-          attempt(
-            await abortable(
-              this.#instance(context.instanceName),
-              context.signal,
-            ),
-          ),
-        this.#retry,
-        { signal: context.signal, mayRetry },
-      );
-    } catch (error) {
+    const { instanceName, signal } = context;
+    return retry(
+      () => {
+        const known = this.#instances.get(instanceName);
+        if (known?.ready !== undefined) return attempt(known.ready);
+        const { opening } = known ?? this.#open(instanceName);
+        return abortable(opening, signal).then(attempt);
+      },
+      this.#retry,
+      { signal, mayRetry },
+    ).catch((error: unknown) => {
       throw wrap(error, `Failed to ${doing}`);
-    }
+    });
   }
 
-  #instance(instanceName: InstanceName): Promise<GrpcInstance> {
-    const known = this.#instances.get(instanceName);
-    if (known !== undefined) return known;
-    const opened = openGrpcInstance(
+  #open(instanceName: InstanceName): OpenInstance {
+    const opening = openGrpcInstance(
       this.#clients,
       instanceName,
       this.#settings,
     );
-    this.#instances.set(instanceName, opened);
-    opened.catch(() => this.#instances.delete(instanceName));
-    return opened;
+    const instance: OpenInstance = { opening, ready: undefined };
+    this.#instances.set(instanceName, instance);
+    opening.then(
+      (ready) => {
+        instance.ready = ready;
+      },
+      () => this.#instances.delete(instanceName),
+    );
+    return instance;
   }
 }
 

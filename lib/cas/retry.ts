@@ -30,30 +30,47 @@ export const defaultRetrySettings: RetrySettings = {
  * default: the code is retryable), or the time is over: then the last error
  * is thrown as it is. Waits grow and are jittered; the signal ends them.
  */
-export async function retry<T>(
+export function retry<T>(
   attempt: () => Promise<T>,
   settings: RetrySettings,
-  options: {
-    signal?: AbortSignal | undefined;
-    mayRetry?: (error: StatusError) => boolean;
-  } = {},
+  options: RetryOptions = {},
 ): Promise<T> {
-  const mayRetry = options.mayRetry ?? (({ code }) => isRetryable(code));
   const end = settings.now() + settings.timeoutMs;
+  // Nearly all succeed at once, and for small calls a loop would cost as much
+  // as the attempt.
+  return attempt().catch((thrown: unknown) =>
+    tryAgain(thrown, attempt, end, settings, options),
+  );
+}
+
+/** What is tried again, and for how long. */
+interface RetryOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly mayRetry?: (error: StatusError) => boolean;
+}
+
+async function tryAgain<T>(
+  first: unknown,
+  attempt: () => Promise<T>,
+  end: number,
+  settings: RetrySettings,
+  { signal, mayRetry = ({ code }) => isRetryable(code) }: RetryOptions,
+): Promise<T> {
+  let thrown = first;
   for (let delayMs = settings.initialDelayMs; ; delayMs *= 2) {
+    const error = toStatusError(thrown);
+    const bounded = Math.min(delayMs, settings.initialDelayMs * 20);
+    const waitMs = bounded * (0.5 + settings.random() / 2);
+    if (!mayRetry(error) || settings.now() + waitMs > end) throw error;
+    await sleep(waitMs, undefined, signal === undefined ? {} : { signal })
+      // It fails for the signal alone, and hides the reason.
+      .catch(() => {
+        throw toStatusError(signal?.reason);
+      });
     try {
       return await attempt();
-    } catch (thrown) {
-      const error = toStatusError(thrown);
-      const bounded = Math.min(delayMs, settings.initialDelayMs * 20);
-      const waitMs = bounded * (0.5 + settings.random() / 2);
-      if (!mayRetry(error) || settings.now() + waitMs > end) throw error;
-      const { signal } = options;
-      await sleep(waitMs, undefined, signal === undefined ? {} : { signal })
-        // It fails for the signal alone, and hides the reason.
-        .catch(() => {
-          throw toStatusError(signal?.reason);
-        });
+    } catch (again) {
+      thrown = again;
     }
   }
 }

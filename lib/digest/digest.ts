@@ -19,6 +19,7 @@ const maximumSizeBytes = 2 ** 48;
 export class Digest {
   readonly hash: string;
   readonly sizeBytes: number;
+  #key: string | undefined;
 
   private constructor(hash: string, sizeBytes: number) {
     this.hash = hash;
@@ -79,7 +80,9 @@ export class Digest {
 
   /** Hash and size in one string, for maps: "{hash}-{size}". */
   get key(): string {
-    return `${this.hash}-${this.sizeBytes}`;
+    // Looked up several times on the way of a blob, and hashed once.
+    this.#key ??= `${this.hash}-${this.sizeBytes}`;
+    return this.#key;
   }
 
   /** Hash and size as in REAPI's resource names: "{hash}/{size}". */
