@@ -6,6 +6,7 @@ export {
   type UnaryMethod,
 } from "./call.js";
 export { channelCredentials, channelOptions } from "./channel.js";
+export { encodeMessage } from "./encode-message.js";
 export {
   type GrpcServer,
   type GrpcService,

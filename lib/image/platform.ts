@@ -33,6 +33,12 @@ const architectures: ReadonlyMap<string, string> = new Map(
   }),
 );
 
+/** What GOARCH says that clients may ask for. */
+const knownArchitectures: ReadonlySet<string> = new Set([
+  ...architectures.values(),
+  ...["riscv64", "s390x"],
+]);
+
 /** What an architecture's images are when they do not say their variant. */
 const usualVariants: ReadonlyMap<string, string> = new Map(
   Object.entries({
@@ -136,8 +142,8 @@ export function platformFromProperties(
         variant: undefined,
       }),
     );
-  const known = new Set([...architectures.values(), "riscv64", "s390x"]);
   const asked =
-    isas.find(({ architecture }) => known.has(architecture)) ?? isas[0];
+    isas.find(({ architecture }) => knownArchitectures.has(architecture)) ??
+    isas[0];
   return asked ?? normalisePlatform({ ...defaultPlatform, os });
 }

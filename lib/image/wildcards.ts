@@ -6,26 +6,27 @@
  */
 export function compileWildcards(pattern: string): (text: string) => boolean {
   const tokens = pattern.match(/\*\*|\*|[^*]/g) ?? [];
-  // A state is how many tokens are done; a wildcard may also stand for nothing.
-  const withSkips = (states: Set<number>): Set<number> => {
-    for (const state of states) {
-      if (tokens[state]?.startsWith("*")) states.add(state + 1);
-    }
-    return states;
+  // A state is how many tokens are done; they are added in ascending order. A
+  // wildcard may also stand for nothing.
+  const add = (states: number[], state: number): void => {
+    if (state <= (states.at(-1) ?? -1)) return;
+    states.push(state);
+    if (tokens[state]?.startsWith("*")) add(states, state + 1);
   };
   return (text) => {
-    let states = withSkips(new Set([0]));
+    let states: number[] = [];
+    add(states, 0);
     for (const character of text) {
-      const next = new Set<number>();
+      const next: number[] = [];
       for (const state of states) {
         const token = tokens[state];
-        if (token === character) next.add(state + 1);
+        if (token === character) add(next, state + 1);
         else if (token === "**" || (token === "*" && character !== "/")) {
-          next.add(state);
+          add(next, state);
         }
       }
-      states = withSkips(next);
+      states = next;
     }
-    return states.has(tokens.length);
+    return states.at(-1) === tokens.length;
   };
 }

@@ -56,9 +56,11 @@ export function createBlobWriter(options: {
       const isKnown = !isRetry && knownPresentMs > 0 && known.get(key) === true;
       onLookup?.(isKnown ? "hit" : "miss");
       if (isKnown) return;
-      await cas.write(data, { instanceName }).catch((error: unknown) => {
-        throw wrap(error, `Failed to store rewritten blob "${digest}"`);
-      });
+      await cas
+        .write(data, { instanceName }, digest)
+        .catch((error: unknown) => {
+          throw wrap(error, `Failed to store rewritten blob "${digest}"`);
+        });
       known.set(key, true);
     },
   };

@@ -49,12 +49,7 @@ export function createImageTrees(parts: {
     return origin;
   };
   return {
-    get: async (imageParts, instanceName, { signal, isRetry }) => {
-      const context = {
-        instanceName,
-        signal,
-        suspectsEviction: isRetry === true,
-      };
+    get: async (imageParts, context) => {
       const images = await Promise.all(
         imageParts.map((part) => keeper.get(originOf(part), context)),
       );

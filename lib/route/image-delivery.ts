@@ -1,5 +1,4 @@
 import type { CasImage } from "../cas-image/index.js";
-import type { InstanceName } from "../digest/index.js";
 import type { ImagePart } from "./action-image.js";
 import type { RouteContext } from "./route-context.js";
 
@@ -9,11 +8,7 @@ export interface ImageTrees {
    * The tree of the parts laid over each other, all of which is in CAS.
    * Throws what importing an image throws.
    */
-  get(
-    parts: readonly ImagePart[],
-    instanceName: InstanceName,
-    context: RouteContext,
-  ): Promise<CasImage>;
+  get(parts: readonly ImagePart[], context: RouteContext): Promise<CasImage>;
 }
 
 /** How an image reaches the worker. */

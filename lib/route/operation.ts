@@ -10,3 +10,9 @@ export type Operation = (
   routed: RoutedAction,
   context: RouteContext,
 ) => RoutedAction | Promise<RoutedAction>;
+
+/**
+ * An operation that reads what the action asks for, of its platform properties
+ * and the instance name alone: it changes nothing else, and waits for nothing.
+ */
+export type Reading = (routed: RoutedAction) => RoutedAction;

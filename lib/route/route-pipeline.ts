@@ -3,6 +3,7 @@ import {
   Command,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import { Digest, type InstanceName } from "../digest/index.js";
+import { encodeMessage } from "../grpc/index.js";
 import type { ImageResolver } from "../registry/index.js";
 import { Code, StatusError } from "../status/index.js";
 import type { EncodedBlob } from "./blob-writer.js";
@@ -32,6 +33,7 @@ import type { RouteContext } from "./route-context.js";
 import { checkRouteSettings, type RouteSettings } from "./route-settings.js";
 import type { RoutedAction } from "./routed-action.js";
 import { createSecretPolicy } from "./secret-policy.js";
+import { createUnderstanding } from "./understand.js";
 
 /** What became of an action. */
 export interface Route {
@@ -54,10 +56,7 @@ export interface RoutePipeline {
    * InvalidArgument for what the client must change, and what policy, CAS and
    * resolver throw.
    */
-  route(
-    request: { instanceName: InstanceName; action: Action | undefined },
-    context: RouteContext,
-  ): Promise<Route>;
+  route(action: Action | undefined, context: RouteContext): Promise<Route>;
 }
 
 /**
@@ -72,18 +71,25 @@ export function createRoutePipeline(
   checkRouteSettings(settings);
   const [imageProperty = ""] = settings.imageProperties;
   const table = createPropertyTable(settings.properties);
-  const place: readonly Operation[] = [
-    promoteCommandPlatform,
-    readContainerImage(settings.imageProperties, settings.imageKinds),
-    decidePlaceWithoutImage({ policy: settings.noImage, imageProperty }),
-  ];
-  const pass = [refuseStepProperties({ table, imageProperty })];
+  const readImage = readContainerImage(
+    settings.imageProperties,
+    settings.imageKinds,
+  );
+  const decidePlace = decidePlaceWithoutImage({
+    policy: settings.noImage,
+    imageProperty,
+  });
+  const checkPassed = refuseStepProperties({ table, imageProperty });
+  const readProperties = applyPropertyTable({
+    table,
+    networks: settings.networks,
+    checkSecret: createSecretPolicy(settings.secrets),
+  });
+  const understand = createUnderstanding((opened) => {
+    const placed = decidePlace(readImage(opened));
+    return isPassed(placed) ? checkPassed(placed) : readProperties(placed);
+  });
   const rewrite: readonly Operation[] = [
-    applyPropertyTable({
-      table,
-      networks: settings.networks,
-      checkSecret: createSecretPolicy(settings.secrets),
-    }),
     checkImagePolicy(settings.checkImage),
     resolveImage({ ...settings, imageProperty, images: parts.images }),
     deliverImage(settings.delivery),
@@ -96,13 +102,18 @@ export function createRoutePipeline(
     rewriteCommand(nestWorkingDirectory),
   ];
   return {
-    route: async (request, context) => {
-      let routed = open(request, parts.commands);
-      routed = await run(place, routed, context);
-      const isPassed = routed.place.kind === "worker";
-      return close(await run(isPassed ? pass : rewrite, routed, context));
+    route: async (action, context) => {
+      const opened = open(action, context.instanceName, parts.commands);
+      const understood = understand(await promoteCommandPlatform(opened));
+      if (isPassed(understood)) return close(understood);
+      return close(await run(rewrite, understood, context));
     },
   };
+}
+
+/** Whether an action runs on the worker as any other. */
+function isPassed({ place }: RoutedAction): boolean {
+  return place.kind === "worker";
 }
 
 async function run(
@@ -120,10 +131,10 @@ async function run(
 }
 
 function open(
-  request: { instanceName: InstanceName; action: Action | undefined },
+  action: Action | undefined,
+  instanceName: InstanceName,
   commands: CommandReader,
 ): RoutedAction {
-  const { instanceName, action } = request;
   if (action === undefined) {
     throw new StatusError(Code.InvalidArgument, "No action given");
   }
@@ -164,11 +175,11 @@ function close(routed: RoutedAction): Route {
       inputRoot: undefined,
     };
   }
-  const data = Command.encode({
+  const data = encodeMessage(Command, {
     ...command,
     // Workers of before REAPI 2.2 look here; it must not differ.
     platform: command.platform === undefined ? undefined : platform,
-  }).finish();
+  });
   const digest = Digest.of(data);
   return {
     routed,

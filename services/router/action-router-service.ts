@@ -1,14 +1,17 @@
-import type {
-  RouteActionRequest,
+import {
+  ActionRouterService,
+  type RouteActionRequest,
   RouteActionResponse,
 } from "#proto/buildbarn/remoteactionrouter/remoteactionrouter.js";
-import { ActionRouterService } from "#proto/buildbarn/remoteactionrouter/remoteactionrouter.js";
 import {
   checkDigestFunction,
+  type InstanceName,
   parseInstanceName,
 } from "../../lib/digest/index.js";
 import {
+  type CallContext,
   type ErrorSink,
+  encodeMessage,
   type GrpcService,
   implementUnary,
 } from "../../lib/grpc/index.js";
@@ -29,6 +32,16 @@ import {
 import type { IsRepeated } from "./repeated-actions.js";
 import type { FindInstance } from "./router-instances.js";
 import type { RouteMode, RouterMetrics } from "./router-metrics.js";
+
+/** The service, whose answers one writer encodes. */
+const actionRouterDefinition = {
+  ...ActionRouterService,
+  routeAction: {
+    ...ActionRouterService.routeAction,
+    responseSerialize: (response: RouteActionResponse) =>
+      encodeMessage(RouteActionResponse, response),
+  },
+};
 
 /** What the service is made of. */
 export interface ActionRouterOptions {
@@ -70,7 +83,7 @@ export function createActionRouterService(
 
   async function routeAction(
     request: RouteActionRequest,
-    context: RouteContext,
+    context: CallContext,
   ): Promise<RouteActionResponse> {
     const start = performance.now();
     const report: RouteReport = { mode: "none", code: Code.Ok };
@@ -96,7 +109,7 @@ export function createActionRouterService(
 
   return {
     service: {
-      definition: ActionRouterService,
+      definition: actionRouterDefinition,
       implementation: {
         routeAction: implementUnary(routeAction, sink, {
           timeoutMs: options.routeTimeoutMs,
@@ -110,6 +123,23 @@ export function createActionRouterService(
   };
 }
 
+/** The call as the pipeline sees it. */
+class RoutedCall implements RouteContext {
+  readonly #call: CallContext;
+  readonly instanceName: InstanceName;
+  readonly suspectsEviction: boolean;
+
+  constructor(call: CallContext, instanceName: InstanceName, isRetry: boolean) {
+    this.#call = call;
+    this.instanceName = instanceName;
+    this.suspectsEviction = isRetry;
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.signal;
+  }
+}
+
 function checkLoad(inFlight: number, maximum: number): void {
   if (inFlight <= maximum) return;
   throw new StatusError(
@@ -121,15 +151,15 @@ function checkLoad(inFlight: number, maximum: number): void {
 async function routeAndStore(
   { findInstance, isRepeated }: ActionRouterOptions,
   request: RouteActionRequest,
-  { signal }: RouteContext,
+  call: CallContext,
 ): Promise<Route> {
   const instanceName = parseInstanceName(request.instanceName);
   checkDigestFunction(request.digestFunction);
   const { pipeline, blobs } = findInstance(instanceName);
   const isRetry = isRepeated(request);
   const route = await pipeline.route(
-    { instanceName, action: request.action },
-    { signal, isRetry },
+    request.action,
+    new RoutedCall(call, instanceName, isRetry),
   );
   const writes = [route.command, route.inputRoot].flatMap((blob) =>
     blob === undefined ? [] : [blobs.write(blob, instanceName, isRetry)],

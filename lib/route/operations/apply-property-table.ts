@@ -1,6 +1,6 @@
 import type { Platform_Property } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import { Code, StatusError } from "../../status/index.js";
-import type { Operation } from "../operation.js";
+import type { Reading } from "../operation.js";
 import type { PropertyTable } from "../property-table.js";
 import { invalidProperty } from "../property-value.js";
 import { quote } from "../quote.js";
@@ -24,7 +24,7 @@ export function applyPropertyTable(options: {
   /** Networks that actions may ask for. */
   networks: readonly Network[];
   checkSecret: CheckSecret;
-}): Operation {
+}): Reading {
   return (routed) => {
     const networks: Wish<Network>[] = [];
     const users: Wish<string>[] = [];

@@ -1,5 +1,5 @@
 import { Code, StatusError } from "../../status/index.js";
-import type { Operation } from "../operation.js";
+import type { Reading } from "../operation.js";
 
 /**
  * What happens to an action without an image: it runs on the worker as it is,
@@ -12,7 +12,7 @@ export function decidePlaceWithoutImage(options: {
   policy: NoImagePolicy;
   /** The property that an error tells the client to set. */
   imageProperty: string;
-}): Operation {
+}): Reading {
   return (routed) => {
     if (routed.asked.length > 0) return routed;
     switch (options.policy) {

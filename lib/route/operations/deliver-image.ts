@@ -13,7 +13,7 @@ export function deliverImage(delivery: ImageDelivery): Operation {
     if (place.kind !== "image") return routed;
     const { parts } = place.image;
     if ("trees" in delivery) {
-      const tree = await delivery.trees.get(parts, instanceName, context);
+      const tree = await delivery.trees.get(parts, context);
       return { ...routed, place: { kind: "image", image: { parts, tree } } };
     }
     const [only, ...more] = parts;

@@ -3,6 +3,7 @@ import {
   Directory,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import { Digest } from "../../digest/index.js";
+import { encodeMessage } from "../../grpc/index.js";
 import { compareNames } from "../../merkle-tree/index.js";
 import { Code, StatusError } from "../../status/index.js";
 import { nameOfImage } from "../action-image.js";
@@ -97,7 +98,7 @@ function surroundingsIn(root: Directory): Surroundings {
 }
 
 function encode(fields: Partial<Directory>): Uint8Array {
-  return Directory.encode(Directory.fromPartial(fields)).finish();
+  return encodeMessage(Directory, Directory.fromPartial(fields));
 }
 
 function names(directory: Directory, wanted: string): boolean {

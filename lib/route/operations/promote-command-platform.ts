@@ -1,12 +1,14 @@
-import type { Operation } from "../operation.js";
 import type { RoutedAction } from "../routed-action.js";
 
 /**
  * Takes the platform of the Command where the Action has none: clients before
  * REAPI 2.2 say it only there, and the scheduler no longer looks.
  */
-export const promoteCommandPlatform: Operation = (routed) =>
-  routed.properties.length > 0 ? routed : promote(routed);
+export function promoteCommandPlatform(
+  routed: RoutedAction,
+): RoutedAction | Promise<RoutedAction> {
+  return routed.properties.length > 0 ? routed : promote(routed);
+}
 
 async function promote(routed: RoutedAction): Promise<RoutedAction> {
   const { platform } = await routed.loadCommand();

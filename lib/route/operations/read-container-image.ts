@@ -4,7 +4,7 @@ import {
   parseImageList,
 } from "../../image/index.js";
 import { Code, StatusError, wrap } from "../../status/index.js";
-import type { Operation } from "../operation.js";
+import type { Reading } from "../operation.js";
 import { quote } from "../quote.js";
 
 /**
@@ -16,7 +16,7 @@ import { quote } from "../quote.js";
 export function readContainerImage(
   names: readonly string[],
   kinds: ImageReferenceOptions,
-): Operation {
+): Reading {
   const known = new Set(names);
   return (routed) => {
     const asking = routed.properties.filter(({ name }) => known.has(name));

@@ -1,5 +1,5 @@
 import { Code, StatusError } from "../../status/index.js";
-import type { Operation } from "../operation.js";
+import type { Reading } from "../operation.js";
 import type { PropertyTable } from "../property-table.js";
 import { quote } from "../quote.js";
 
@@ -11,7 +11,7 @@ export function refuseStepProperties(options: {
   table: PropertyTable;
   /** The property that an error tells the client to set. */
   imageProperty: string;
-}): Operation {
+}): Reading {
   return (routed) => {
     const found = routed.properties.find(({ name }) => {
       const { kind } = options.table(name);

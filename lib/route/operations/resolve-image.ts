@@ -27,12 +27,12 @@ export type TagPolicy =
 /** Settles which manifests the action's images are on its platform. */
 export function resolveImage(options: ResolveImageOptions): Operation {
   const { images, defaultPlatform } = options;
-  return async (routed, { signal }) => {
-    const { asked, instanceName, properties } = routed;
+  return async (routed, context) => {
+    const { asked, properties } = routed;
     if (asked.length === 0) return routed;
     const platform = platformFromProperties(properties, defaultPlatform);
     const find = (reference: RegistryReference | LayoutReference) =>
-      images.resolve(reference, platform, { signal, instanceName });
+      images.resolve(reference, platform, context);
     const parts = await Promise.all(
       asked.map((reference) => resolvePart(reference, find, options)),
     );
