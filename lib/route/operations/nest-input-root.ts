@@ -21,15 +21,15 @@ export const execRootName = "bazel_exec_root";
 export const nestInputRoot: Operation = (routed) => {
   const { place, action } = routed;
   if (place.kind !== "image" || place.image.tree === undefined) return routed;
-  const { root } = place.image.tree;
-  if (names(root, execRootName)) {
+  const surroundings = surroundingsIn(place.image.tree.root);
+  if (surroundings === "taken") {
     throw new StatusError(
       Code.InvalidArgument,
       `Image must not hold "/${execRootName}", which is where the action's inputs go: current value is "${nameOfImage(place.image)}"`,
     );
   }
   const nested = { name: execRootName, digest: action.inputRootDigest };
-  const inputRoot = insertDirectory(root, nested);
+  const inputRoot = insertDirectory(surroundings, nested);
   return {
     ...routed,
     action: { ...action, inputRootDigest: inputRoot.digest.toProto() },
@@ -62,8 +62,8 @@ interface Surroundings {
   readonly after: Uint8Array;
 }
 
-/** An image's actions share its root. */
-const knownSurroundings = new WeakMap<Directory, Surroundings>();
+/** An image's actions share its root; "taken": it has an entry of that name. */
+const knownSurroundings = new WeakMap<Directory, Surroundings | "taken">();
 
 /**
  * The canonical Directory with one more node. Only that node is encoded: a
@@ -71,30 +71,32 @@ const knownSurroundings = new WeakMap<Directory, Surroundings>();
  * every action.
  */
 function insertDirectory(
-  root: Directory,
+  { before, after }: Surroundings,
   node: Directory["directories"][number],
 ): EncodedBlob {
-  const { before, after } = surroundingsIn(root);
   const inserted = encode({ directories: [node] });
   const data = Buffer.concat([before, inserted, after]);
   return { digest: Digest.of(data), data };
 }
 
-function surroundingsIn(root: Directory): Surroundings {
-  const known = knownSurroundings.get(root);
-  if (known !== undefined) return known;
+function surroundingsIn(root: Directory): Surroundings | "taken" {
+  const known = knownSurroundings.get(root) ?? encodeSurroundings(root);
+  knownSurroundings.set(root, known);
+  return known;
+}
+
+function encodeSurroundings(root: Directory): Surroundings | "taken" {
+  if (names(root, execRootName)) return "taken";
   const { files, directories, ...rest } = root;
   const isBefore = ({ name }: { readonly name: string }) =>
     compareNames(name, execRootName) < 0;
-  const surroundings = {
+  return {
     before: encode({ files, directories: directories.filter(isBefore) }),
     after: encode({
       ...rest,
       directories: directories.filter((node) => !isBefore(node)),
     }),
   };
-  knownSurroundings.set(root, surroundings);
-  return surroundings;
 }
 
 function encode(fields: Partial<Directory>): Uint8Array {
