@@ -63,7 +63,7 @@ interface SharedParts {
  * milliseconds. Of 3,000 a second each would else have calls to CAS of its own,
  * which cost more than all that is done for it; one by itself waits for nobody.
  */
-const gatherMs = 2;
+const gatherMs = 4;
 
 /**
  * Builds what the configuration says of its instances. Reads certificates and
