@@ -114,6 +114,25 @@ describe("CasImageKeeper", () => {
     expect(events.slice(0, 2)).toEqual(["found", "confirmed"]);
   });
 
+  test("CasImageKeeper lets a caller go who leaves while it asks", async () => {
+    const { keeper, origin, clock, cas } = await setup();
+    await keeper.get(origin, caller);
+    clock.nowMs = 10 * minute;
+    cas.findMissing = () => new Promise(() => {}); // CAS hangs
+    const controller = new AbortController();
+    // As the router has it: the signal is made when it is asked for.
+    class LeavingCaller implements KeepContext {
+      readonly instanceName = caller.instanceName;
+      readonly suspectsEviction = false;
+      get signal(): AbortSignal {
+        return controller.signal;
+      }
+    }
+    const waiting = keeper.get(origin, new LeavingCaller());
+    controller.abort();
+    await expect(waiting).rejects.toMatchObject({ code: Code.Cancelled });
+  });
+
   test.each(["file", "Directory", "root"])(
     "CasImageKeeper has a tree repaired whose %s is gone when it is due",
     async (what) => {

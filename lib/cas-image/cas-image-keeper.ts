@@ -100,17 +100,17 @@ export class CasImageKeeper {
     }
     const ageMs = this.#now() - kept.confirmedAtMs;
     const { confirmedForMs } = this.#options;
-    const refresh = (by: { signal?: AbortSignal }) =>
-      this.#run(key, { ...context, ...by }, (c) =>
+    const { instanceName } = context;
+    const refresh = (signal: AbortSignal) =>
+      this.#run(key, { instanceName, signal }, (c) =>
         this.#confirm(origin, kept, c),
       );
     if (ageMs >= confirmedForMs || this.#isSuspect(key, context)) {
-      return (await refresh({})).image;
+      return (await refresh(context.signal)).image;
     }
     // Before it is due, so that no action has to wait for it.
     if (ageMs >= confirmedForMs / 2) {
-      const signal = new AbortController().signal;
-      refresh({ signal }).catch(this.#options.onError);
+      refresh(new AbortController().signal).catch(this.#options.onError);
     }
     return kept.image;
   }
