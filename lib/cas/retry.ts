@@ -25,6 +25,12 @@ export const defaultRetrySettings: RetrySettings = {
   now: () => performance.now(),
 };
 
+/** What ends the waits, and what is worth another attempt. */
+interface RetryOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly mayRetry?: (error: StatusError) => boolean;
+}
+
 /**
  * Attempts something until it succeeds, fails for good (`mayRetry` says no;
  * default: the code is retryable), or the time is over: then the last error
@@ -41,12 +47,6 @@ export function retry<T>(
   return attempt().catch((thrown: unknown) =>
     tryAgain(thrown, attempt, end, settings, options),
   );
-}
-
-/** What is tried again, and for how long. */
-interface RetryOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly mayRetry?: (error: StatusError) => boolean;
 }
 
 async function tryAgain<T>(

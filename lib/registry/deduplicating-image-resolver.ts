@@ -4,7 +4,8 @@ import type { ImageResolver, ResolvedImage } from "./image-resolver.js";
 
 /**
  * Lets callers of one instance name who ask for the same image and platform at
- * the same time share one answer. Who gives up leaves alone; the work stops when nobody waits.
+ * the same time share one answer. Who gives up leaves alone; the work stops
+ * when nobody waits.
  */
 export function createDeduplicatingImageResolver(
   resolver: ImageResolver,

@@ -2,12 +2,12 @@ import {
   type Action,
   Command,
 } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import { Digest, type InstanceName } from "../digest/index.js";
+import { Digest } from "../digest/index.js";
 import { encodeMessage } from "../grpc/index.js";
 import type { ImageResolver } from "../registry/index.js";
-import { Code, StatusError } from "../status/index.js";
 import type { EncodedBlob } from "./blob-writer.js";
 import type { CommandReader } from "./command-reader.js";
+import { openAction } from "./open-action.js";
 import type { Operation } from "./operation.js";
 import { addCollectedOutputs } from "./operations/add-collected-outputs.js";
 import { applyPropertyTable } from "./operations/apply-property-table.js";
@@ -103,7 +103,8 @@ export function createRoutePipeline(
   ];
   return {
     route: async (action, context) => {
-      const opened = open(action, context.instanceName, parts.commands);
+      const { instanceName } = context;
+      const opened = openAction(action, instanceName, parts.commands);
       const understood = understand(await promoteCommandPlatform(opened));
       if (isPassed(understood)) return close(understood);
       return close(await run(rewrite, understood, context));
@@ -128,39 +129,6 @@ async function run(
     routed = next instanceof Promise ? await next : next;
   }
   return routed;
-}
-
-function open(
-  action: Action | undefined,
-  instanceName: InstanceName,
-  commands: CommandReader,
-): RoutedAction {
-  if (action === undefined) {
-    throw new StatusError(Code.InvalidArgument, "No action given");
-  }
-  const digest = Digest.fromProto(
-    action.commandDigest,
-    "command_digest of action",
-  );
-  Digest.fromProto(action.inputRootDigest, "input_root_digest of action");
-  let loaded: Promise<Command> | undefined;
-  return {
-    instanceName,
-    action,
-    properties: action.platform?.properties ?? [],
-    loadCommand: () => {
-      loaded ??= commands.read(digest, instanceName);
-      return loaded;
-    },
-    command: undefined,
-    madeDirectories: [],
-    asked: [],
-    place: { kind: "undecided" },
-    inputRoot: undefined,
-    network: undefined,
-    user: undefined,
-    step: [],
-  };
 }
 
 function close(routed: RoutedAction): Route {

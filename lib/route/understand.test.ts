@@ -1,35 +1,27 @@
 import { expect, test } from "@jest/globals";
-import { Action } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
-import { type InstanceName, parseInstanceName } from "../digest/index.js";
+import { actionOf } from "../../test/fixtures/route-scenario.js";
+import {
+  Digest,
+  type InstanceName,
+  parseInstanceName,
+} from "../digest/index.js";
 import { Code, StatusError } from "../status/index.js";
+import { openAction } from "./open-action.js";
 import type { RoutedAction } from "./routed-action.js";
 import { createUnderstanding } from "./understand.js";
 
 const main = parseInstanceName("main");
 
-/** An action before anything of it is understood. */
+/** An action before anything of it is understood; `command` tells it apart. */
 function actionWith(
   properties: Readonly<Record<string, string>>,
-  salt = "",
+  command = "",
   instanceName: InstanceName = main,
 ): RoutedAction {
-  return {
-    instanceName,
-    action: Action.fromPartial({ salt: Buffer.from(salt) }),
-    properties: Object.entries(properties).map(([name, value]) => ({
-      name,
-      value,
-    })),
-    loadCommand: () => Promise.reject(new Error("It is not asked for")),
-    command: undefined,
-    madeDirectories: [],
-    asked: [],
-    place: { kind: "undecided" },
-    inputRoot: undefined,
-    network: undefined,
-    user: undefined,
-    step: [],
-  };
+  const action = actionOf(Digest.of(Buffer.from(command)), properties);
+  return openAction(action, instanceName, {
+    read: () => Promise.reject(new Error("It is not asked for")),
+  });
 }
 
 /** A reading that takes all properties off, and how often it was made. */
@@ -55,10 +47,9 @@ test("createUnderstanding() reads equal platforms of an instance name once", () 
   expect(second.properties).toEqual([]);
   expect(second.place).toEqual({ kind: "worker" });
   // All else is the action's own.
-  expect([first, second].map(({ action }) => `${action.salt}`)).toEqual([
-    "1",
-    "2",
-  ]);
+  expect(
+    [first, second].map(({ action }) => action.commandDigest?.hash),
+  ).toEqual(["1", "2"].map((command) => Digest.of(Buffer.from(command)).hash));
 });
 
 test("createUnderstanding() tells platforms and instance names apart", () => {

@@ -80,9 +80,11 @@ function insertDirectory(
 }
 
 function surroundingsIn(root: Directory): Surroundings | "taken" {
-  const known = knownSurroundings.get(root) ?? encodeSurroundings(root);
-  knownSurroundings.set(root, known);
-  return known;
+  const known = knownSurroundings.get(root);
+  if (known !== undefined) return known;
+  const surroundings = encodeSurroundings(root);
+  knownSurroundings.set(root, surroundings);
+  return surroundings;
 }
 
 function encodeSurroundings(root: Directory): Surroundings | "taken" {

@@ -4,13 +4,10 @@ import type { RoutedAction } from "../routed-action.js";
  * Takes the platform of the Command where the Action has none: clients before
  * REAPI 2.2 say it only there, and the scheduler no longer looks.
  */
-export function promoteCommandPlatform(
+export async function promoteCommandPlatform(
   routed: RoutedAction,
-): RoutedAction | Promise<RoutedAction> {
-  return routed.properties.length > 0 ? routed : promote(routed);
-}
-
-async function promote(routed: RoutedAction): Promise<RoutedAction> {
+): Promise<RoutedAction> {
+  if (routed.properties.length > 0) return routed;
   const { platform } = await routed.loadCommand();
   if (platform === undefined || platform.properties.length === 0) {
     return routed;
