@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { RequestMetadata } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
 import type { Any } from "#proto/google/protobuf/any.js";
+import { encodeMessage } from "../grpc/index.js";
 
 /** Fields of the request metadata that the scheduler can group by. */
 export const invocationKeyFields = [
@@ -50,5 +51,5 @@ function encode(field: InvocationKeyField, id: string): Buffer {
       ? { toolInvocationId: id }
       : { correlatedInvocationsId: id },
   );
-  return Buffer.from(RequestMetadata.encode(metadata).finish());
+  return encodeMessage(RequestMetadata, metadata);
 }

@@ -21,6 +21,7 @@ import {
 import {
   type CallContext,
   type ErrorSink,
+  encodeMessage,
   type GrpcService,
   implementServerStream,
   implementUnary,
@@ -120,7 +121,7 @@ async function withInlines(
   const decoded = ExecuteResponse.decode(response.value);
   if (decoded.result === undefined) return message;
   decoded.result = await withInlineContents(decoded.result, request, scope);
-  const value = Buffer.from(ExecuteResponse.encode(decoded).finish());
+  const value = encodeMessage(ExecuteResponse, decoded);
   return { ...message, response: { ...response, value } };
 }
 

@@ -10,6 +10,7 @@ import {
   GrpcContentAddressableStorage,
 } from "../../../lib/cas/index.js";
 import { type Digest, parseInstanceName } from "../../../lib/digest/index.js";
+import { encodeMessage } from "../../../lib/grpc/index.js";
 import type { ProgramContext } from "../../../lib/program/index.js";
 import { codeName, toStatusError } from "../../../lib/status/index.js";
 import { checkDockerConfigFile } from "../check-docker-config-file.js";
@@ -168,7 +169,7 @@ function requestMetadata(): Metadata {
   });
   metadata.set(
     "build.bazel.remote.execution.v2.requestmetadata-bin",
-    Buffer.from(RequestMetadata.encode(message).finish()),
+    encodeMessage(RequestMetadata, message),
   );
   return metadata;
 }

@@ -1,6 +1,7 @@
 import { POSIXResourceUsage } from "#proto/buildbarn/resourceusage/resourceusage.js";
 import type { Any } from "#proto/google/protobuf/any.js";
 import type { Duration } from "#proto/google/protobuf/duration.js";
+import { encodeMessage } from "../../../lib/grpc/index.js";
 import type { ProgramUsage } from "./program-runner.js";
 
 /** What a program used, the way that Buildbarn's workers say it. */
@@ -12,7 +13,7 @@ export function packUsage(usage: ProgramUsage): Any {
   });
   return {
     typeUrl: "type.googleapis.com/buildbarn.resourceusage.POSIXResourceUsage",
-    value: Buffer.from(POSIXResourceUsage.encode(message).finish()),
+    value: encodeMessage(POSIXResourceUsage, message),
   };
 }
 

@@ -7,6 +7,7 @@ import {
 import type { Operation as OperationMessage } from "#proto/google/longrunning/operations.js";
 import type { Any } from "#proto/google/protobuf/any.js";
 import type { Digest, InstanceName } from "../../../lib/digest/index.js";
+import { encodeMessage } from "../../../lib/grpc/index.js";
 import { Code, StatusError } from "../../../lib/status/index.js";
 import { ActionLogs } from "../logs/action-logs.js";
 import { formatLogStreamName } from "../logs/log-stream-name.js";
@@ -109,7 +110,7 @@ export class Operation {
       name: this.name,
       metadata: {
         typeUrl: `${anyPrefix}ExecuteOperationMetadata`,
-        value: Buffer.from(ExecuteOperationMetadata.encode(metadata).finish()),
+        value: encodeMessage(ExecuteOperationMetadata, metadata),
       },
       done: this.#response !== undefined,
     };
@@ -168,6 +169,6 @@ export class Operation {
 function packResponse(response: ExecuteResponse): Any {
   return {
     typeUrl: `${anyPrefix}ExecuteResponse`,
-    value: Buffer.from(ExecuteResponse.encode(response).finish()),
+    value: encodeMessage(ExecuteResponse, response),
   };
 }

@@ -1,5 +1,6 @@
 import { Metadata } from "@grpc/grpc-js";
 import { RequestMetadata } from "#proto/build/bazel/remote/execution/v2/remote_execution.js";
+import { encodeMessage } from "../../../lib/grpc/index.js";
 import type { Job } from "../model/job.js";
 import type { Step } from "../model/step.js";
 import { spanOfStep } from "./trace-ids.js";
@@ -22,7 +23,7 @@ export function actionMetadataOf(job: Job, step: Step): Metadata {
     actionMnemonic: "BerthStep",
     targetId: step.specification.name,
   });
-  metadata.set(header, Buffer.from(RequestMetadata.encode(message).finish()));
+  metadata.set(header, encodeMessage(RequestMetadata, message));
   const { traceId, spanId } = spanOfStep(job, step.specification.name);
   metadata.set("traceparent", `00-${traceId}-${spanId}-01`);
   return metadata;
