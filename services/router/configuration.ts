@@ -124,10 +124,15 @@ const limits = z.strictObject({
   /** Larger requests are refused; the scheduler's own limit or more. */
   messageSize: sizeBytes().default(4 * 2 ** 20),
   commandSize: sizeBytes().default(4 * 2 ** 20),
-  commandCacheSize: sizeBytes().default(64 * 2 ** 20),
+  /**
+   * What is remembered serves actions that come again within moments. It is
+   * small, since each full collection of garbage stops the router for as long
+   * as it takes to look through it.
+   */
+  commandCacheSize: sizeBytes().default(8 * 2 ** 20),
   /** How long a Command that was written is taken to be in CAS still. */
   knownPresent: durationMs().default(60_000),
-  knownPresentEntries: z.int().positive().default(100_000),
+  knownPresentEntries: z.int().positive().default(10_000),
   /** How long a tag's digest is believed, with tags by policy "resolve". */
   tagLifetime: durationMs().default(60_000),
   /** How long an image that needs credentials is used until asked for again. */
