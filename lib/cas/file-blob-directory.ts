@@ -40,9 +40,11 @@ const cleanMarker = "clean";
 /**
  * The files of a store on disk: "blobs/{2 hex}/{hash}-{size}", mode 0444, and
  * beside it ".x", the same bytes with mode 0555, once they were asked for.
- * What is in the making lies in "tmp/" and comes to its place by rename, so a
- * process killed at any time leaves no half blob. Synchronous: for small
- * files that is several times faster.
+ * A small blob is made in its place, and gets its size and then its time last:
+ * by these a start after a crash knows the whole ones. One folder for all that
+ * is in the making would crowd one part of the disk, where ext4 then looks
+ * long for every inode. What takes longer lies in "tmp/" until it is whole.
+ * Synchronous: for small files that is several times faster.
  */
 export class FileBlobDirectory {
   readonly #directory: string;
@@ -65,8 +67,8 @@ export class FileBlobDirectory {
 
   /**
    * The keys of all blobs, least recently used first as far as that was
-   * written down. After a crash sizes are checked: without a proper end the
-   * kernel may have lost bytes that were not on the disk yet.
+   * written down. After a crash sizes and times are checked: some blob may not
+   * have been finished, or its bytes not have been on the disk yet.
    */
   load(): { keys: string[]; twins: string[] } {
     const marker = join(this.#directory, cleanMarker);
@@ -105,7 +107,7 @@ export class FileBlobDirectory {
 
   /** Stores bytes, verified by the caller. */
   write(key: string, data: Uint8Array): void {
-    const path = this.temporaryPath();
+    const path = this.path(key);
     const fd = openSync(path, "wx", 0o444);
     try {
       for (let at = 0; at < data.byteLength; ) at += writeSync(fd, data, at);
@@ -118,7 +120,6 @@ export class FileBlobDirectory {
     } finally {
       closeSync(fd);
     }
-    renameSync(path, this.path(key));
   }
 
   /** Takes a file, verified by the caller and changed by nobody any more. */
@@ -131,10 +132,13 @@ export class FileBlobDirectory {
   makeTwin(key: string): { path: string; made: boolean } {
     const path = `${this.path(key)}.x`;
     if (existsSync(path)) return { path, made: false };
-    const temporary = this.temporaryPath();
-    copyFileSync(this.path(key), temporary, constants.COPYFILE_FICLONE);
-    this.#settle(temporary, 0o555);
-    renameSync(temporary, path);
+    try {
+      this.copy(this.path(key), path);
+      this.#settle(path, 0o555);
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    }
     return { path, made: true };
   }
 
@@ -174,7 +178,10 @@ export class FileBlobDirectory {
   #isWhole(prefix: string, name: string, key: string): boolean {
     const path = join(this.#directory, "blobs", prefix, name);
     const size = Number(key.slice(key.indexOf("-") + 1));
-    if (lstatSync(path).size === size) return true;
+    const found = lstatSync(path);
+    if (found.size === size && found.mtimeMs === blobTimeSeconds * 1000) {
+      return true;
+    }
     rmSync(path);
     return false;
   }

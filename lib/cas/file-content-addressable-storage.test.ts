@@ -63,9 +63,16 @@ describe("FileContentAddressableStorage after a restart", () => {
     const whole = await first.write(Buffer.from("whole"));
     const half = await first.write(Buffer.from("half"));
     truncateSync(blobPath(half), 0);
+    const unfinished = Digest.of(Buffer.from("unfinished"));
+    await writeFile(blobPath(unfinished), "unfinishe\0");
     await writeFile(first.temporaryPath(), "in the making");
     const second = open(); // the first one was not closed
-    expect(await second.findMissing([whole, half])).toEqual([half]);
+    expect(await second.findMissing([whole, half, unfinished])).toEqual([
+      half,
+      unfinished,
+    ]);
+    await second.write(Buffer.from("half"));
+    expect((await second.read(half)).toString()).toBe("half");
     expect(readdirSync(join(directory, "tmp"))).toEqual([]);
   });
 

@@ -284,6 +284,7 @@ export class FileContentAddressableStorage
     if (status.code !== blobNotFound(digest).code) return status;
     this.#index.remove(digest.key);
     this.#memory.delete(digest.key);
+    this.#files.remove(digest.key);
     return blobNotFound(digest);
   }
 }
