@@ -67,14 +67,14 @@ fn what_an_action_writes_outside_its_directory_vanishes() {
     for case in cases() {
         let machine = Machine::new(case);
         let before = machine.image();
-        let script = "set -e; touch /x /tmp/x $HOME/x /usr/lib/x /dev/shm/x; echo more >>/etc/os-release; \
+        let script = "set -e; touch /x /tmp/berth-run $HOME/x /usr/lib/x /dev/shm/x; echo more >>/etc/os-release; \
                       rm -r /usr; mv /bin/id /bin/di; echo done";
         assert_eq!(machine.shell(&[], script), prints("done\n"), "{case:?}");
         let script =
-            "ls -d /x /tmp/x /home/build/x /usr/lib/x /dev/shm/x 2>/dev/null; cat /etc/os-release";
+            "ls -d /x /tmp/berth-run /home/build/x /usr/lib/x /dev/shm/x 2>/dev/null; cat /etc/os-release";
         assert_eq!(machine.shell(&[], script), prints("NAME=image\n"), "{case:?}");
         assert_eq!(machine.image(), before, "{case:?}");
-        assert!(!Path::new("/tmp/x").exists());
+        assert!(!Path::new("/tmp/berth-run").exists());
     }
 }
 
@@ -180,19 +180,19 @@ fn a_build_directory_beneath_tmp_is_bound_over_the_private_tmp() {
             directory.display()
         );
         fs::write(&config, text).unwrap();
-        let mut command = machine.command(&[], &["sh", "-c", "touch out /tmp/mine; ls /tmp"]);
+        let mut command = machine.command(&[], &["sh", "-c", "touch out /tmp/berth-mine; ls /tmp"]);
         command.arg("--").current_dir(&root);
         let mut again = machine.helper();
         again.current_dir(&root).arg(format!("--config={}", config.display()));
         again.arg(format!("--image=registry.example/test@sha256:{}", support::HEX));
         let found = outcome(
             again
-                .args(["--", "sh", "-c", "touch out /tmp/mine; ls /tmp | wc -l"])
+                .args(["--", "sh", "-c", "touch out /tmp/berth-mine; ls /tmp | wc -l"])
                 .output()
                 .unwrap(),
         );
         let made = root.join("out").exists();
-        let leaked = Path::new("/tmp/mine").exists();
+        let leaked = Path::new("/tmp/berth-mine").exists();
         fs::remove_dir_all(&directory).unwrap();
         assert_eq!((found, made, leaked), (prints("2\n"), true, false), "{case:?}");
     }
