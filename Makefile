@@ -1,5 +1,5 @@
 # Every target does its own set-up; see scripts/setup.sh.
-.PHONY: help build demo test check bench clean setup setup-test services helper
+.PHONY: help build demo test check bench clean setup setup-test packages services addons helper
 
 help:
 	@echo "make demo    build berth and run a Bazel build whose actions run in a real image"
@@ -15,13 +15,22 @@ tools := $(if $(filter setup-test demo test bench,$(MAKECMDGOALS)),test,build)
 setup setup-test:
 	@scripts/setup.sh $(tools)
 
-# Side by side: npm compiles on one core what it installs.
+# Side by side, what takes longest first: compilers use one core each.
 build: setup
-	@$(MAKE) --no-print-directory --jobs=2 services helper
+	@$(MAKE) --no-print-directory --jobs=2 addons services helper
+
+packages: export MAKEFLAGS =
+packages:
+	@scripts/install-packages.sh
+
+addons: addon-better-sqlite3 addon-zstd-napi
+
+addon-%: export MAKEFLAGS =
+addon-%: packages
+	@scripts/build-addon.sh $*
 
 services: export MAKEFLAGS =
-services:
-	@scripts/install-packages.sh
+services: packages
 	@scripts/build.sh
 
 helper: export MAKEFLAGS =
