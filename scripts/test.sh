@@ -71,8 +71,8 @@ step "clippy" bash -c 'cd services/chroot-helper && cargo clippy --quiet --all-t
 cargo_suite
 # By default jest leaves one core idle: half of a machine that has two.
 jest_suite --maxWorkers=100% dist/lib dist/services dist/bench dist/test/architecture
-# What measures memory and waits, or keeps both cores busy, runs by itself.
-alone='integration/(root-fetcher-pulls|root-fetcher-cas|image-import-peers|workflow-)'
+# What counts seconds, or keeps both cores busy, runs by itself.
+alone='integration/workflow-'
 jest_suite --maxWorkers=100% dist/test/integration --testPathIgnorePatterns="$alone"
 jest_suite --runInBand "dist/test/$alone"
 # Each has servers of its own, and waits for them more than it computes.

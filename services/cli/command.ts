@@ -2,8 +2,6 @@ import type { ProgramContext } from "../../lib/program/index.js";
 
 /** One of berth's commands. */
 export interface Command {
-  /** One line for the list of commands. */
-  readonly summary: string;
   /** The whole help text, without a newline at its end. */
   readonly help: string;
   /**

@@ -2,18 +2,50 @@ import { readFileSync } from "node:fs";
 import { type ProgramContext, runProgram } from "../../lib/program/index.js";
 import { Code, StatusError } from "../../lib/status/index.js";
 import type { Command } from "./command.js";
-import { doctorCommand } from "./commands/doctor.js";
-import { imageCommand } from "./commands/image.js";
-import { jobCommand } from "./commands/job.js";
-import { runCommand } from "./commands/run.js";
-import { upCommand } from "./commands/up.js";
 
-const commands: ReadonlyMap<string, Command> = new Map([
-  ["up", upCommand],
-  ["run", runCommand],
-  ["job", jobCommand],
-  ["image", imageCommand],
-  ["doctor", doctorCommand],
+/** A command, and one line about it for the list. */
+interface ListedCommand {
+  readonly summary: string;
+  /** Reads its module, which takes many times as long as to show a text. */
+  load(): Promise<Command>;
+}
+
+const commands: ReadonlyMap<string, ListedCommand> = new Map([
+  [
+    "up",
+    {
+      summary: "run engine, router, root fetcher and jobs on this machine",
+      load: async () => (await import("./commands/up.js")).upCommand,
+    },
+  ],
+  [
+    "run",
+    {
+      summary: "run one command in an image",
+      load: async () => (await import("./commands/run.js")).runCommand,
+    },
+  ],
+  [
+    "job",
+    {
+      summary: "submit, follow and manage jobs of several containers",
+      load: async () => (await import("./commands/job.js")).jobCommand,
+    },
+  ],
+  [
+    "image",
+    {
+      summary: "import, list, compare and export images in CAS",
+      load: async () => (await import("./commands/image.js")).imageCommand,
+    },
+  ],
+  [
+    "doctor",
+    {
+      summary: "look at what berth needs on this machine",
+      load: async () => (await import("./commands/doctor.js")).doctorCommand,
+    },
+  ],
 ]);
 
 const overview = [
@@ -38,12 +70,12 @@ async function dispatch(context: ProgramContext): Promise<number> {
   if (["help", "--help", "-h"].includes(name)) {
     const [about] = args;
     const isOverview = about === undefined || about.startsWith("-");
-    return print(isOverview ? overview : find(about).help);
+    return print(isOverview ? overview : (await find(about)).help);
   }
   if (["version", "--version", "-V"].includes(name)) {
     return print(`berth ${readVersion()}`);
   }
-  const command = find(name);
+  const command = await find(name);
   const own = args.slice(
     0,
     args.includes("--") ? args.indexOf("--") : undefined,
@@ -58,9 +90,9 @@ function readVersion(): string {
   return JSON.parse(readFileSync(file, "utf8")).version;
 }
 
-function find(name: string): Command {
-  const command = commands.get(name);
-  if (command !== undefined) return command;
+async function find(name: string): Promise<Command> {
+  const listed = commands.get(name);
+  if (listed !== undefined) return listed.load();
   throw new StatusError(
     Code.InvalidArgument,
     `There is no command "${name}": see "berth help"`,

@@ -19,7 +19,6 @@ is missing what to do. Exits with 1 if actions cannot run here.
 
 /** `berth doctor`: what is missing on this machine. */
 export const doctorCommand: Command = {
-  summary: "look at what berth needs on this machine",
   help,
   run,
 };

@@ -57,7 +57,6 @@ const subcommands: ReadonlyMap<
 
 /** `berth image`: images as trees in CAS. */
 export const imageCommand: Command = {
-  summary: "import, list, compare and export images in CAS",
   help,
   run,
 };

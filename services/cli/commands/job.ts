@@ -83,7 +83,6 @@ const subcommands: ReadonlyMap<string, JobCommand> = new Map([
 
 /** `berth job`: jobs of several containers. */
 export const jobCommand: Command = {
-  summary: "submit, follow and manage jobs of several containers",
   help,
   run,
 };

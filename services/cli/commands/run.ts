@@ -62,7 +62,6 @@ ${registryHelp}`;
 
 /** `berth run`: one action in an image. */
 export const runCommand: Command = {
-  summary: "run one command in an image",
   help,
   run,
 };

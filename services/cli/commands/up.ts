@@ -59,7 +59,6 @@ ${registryHelp}
 
 /** `berth up`: all services for one machine. */
 export const upCommand: Command = {
-  summary: "run engine, router, root fetcher and jobs on this machine",
   help,
   run,
 };

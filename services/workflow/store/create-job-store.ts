@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import type { ErrorSink } from "../../../lib/grpc/index.js";
 import { wrap } from "../../../lib/status/index.js";
 import type { JobStore } from "./job-store.js";
-import { RedisJobStore } from "./redis/redis-job-store.js";
 import type { StoreConfiguration } from "./store-configuration.js";
 import { ThreadedJobStore } from "./thread/threaded-job-store.js";
 
@@ -27,6 +26,8 @@ export async function createJobStore(
     password: password?.toString().replace(/\r?\n$/, ""),
     certificateAuthorities,
   };
+  // Loaded by those alone who have a Redis: its client takes a while.
+  const { RedisJobStore } = await import("./redis/redis-job-store.js");
   return RedisJobStore.open({ server, prefix, sink });
 }
 
