@@ -70,8 +70,7 @@ fn what_an_action_writes_outside_its_directory_vanishes() {
         let script = "set -e; touch /x /tmp/berth-run $HOME/x /usr/lib/x /dev/shm/x; echo more >>/etc/os-release; \
                       rm -r /usr; mv /bin/id /bin/di; echo done";
         assert_eq!(machine.shell(&[], script), prints("done\n"), "{case:?}");
-        let script =
-            "ls -d /x /tmp/berth-run /home/build/x /usr/lib/x /dev/shm/x 2>/dev/null; cat /etc/os-release";
+        let script = "ls -d /x /tmp/berth-run /home/build/x /usr/lib/x /dev/shm/x 2>/dev/null; cat /etc/os-release";
         assert_eq!(machine.shell(&[], script), prints("NAME=image\n"), "{case:?}");
         assert_eq!(machine.image(), before, "{case:?}");
         assert!(!Path::new("/tmp/berth-run").exists());
