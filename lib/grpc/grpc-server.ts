@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { constants } from "node:http2";
 import { connect } from "node:net";
 import {
   Server,
@@ -14,8 +15,8 @@ import {
 import { Code, StatusError, wrap } from "../status/index.js";
 import { withoutChannelz } from "./channelz.js";
 import { createHealth } from "./health.js";
+import { openSessions, widenHttp2Windows } from "./http2-sessions.js";
 import type { ErrorSink } from "./implement.js";
-import { widenHttp2Windows } from "./widen-http2-windows.js";
 
 /** A service and what implements it. */
 export interface GrpcService {
@@ -168,7 +169,13 @@ function bindError(error: unknown, listen: string): StatusError {
 
 function drain(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.forceShutdown(), graceMs);
+    const end = () => {
+      server.forceShutdown();
+      for (const session of openSessions(server)) {
+        session.destroy(undefined, constants.NGHTTP2_CANCEL);
+      }
+    };
+    const timer = setTimeout(end, graceMs);
     server.tryShutdown(() => {
       clearTimeout(timer);
       resolve();

@@ -233,6 +233,42 @@ test("serveGrpc() says which address it could not have", async () => {
   ).rejects.toThrow(`Failed to serve gRPC on "${server.address}"`);
 });
 
+test("stop() waits for calls under way, and ends them after its grace", async () => {
+  let begun = 0;
+  const answers = [
+    () => sleep(200).then(() => ({ committedSize: 7, complete: true })),
+    () => new Promise<never>(() => {}),
+  ];
+  const sink = () => {};
+  const queryWriteStatus = implementUnary(
+    async () => answers[begun++]?.(),
+    sink,
+  );
+  const stopped = await serveGrpc({
+    listen: "127.0.0.1:0",
+    sink,
+    services: [
+      { definition: ByteStreamService, implementation: { queryWriteStatus } },
+    ],
+  });
+  const caller = new ByteStreamClient(
+    stopped.address,
+    channelCredentials(),
+    channelOptions({}),
+  );
+  const method = caller.queryWriteStatus.bind(caller);
+  const slow = callUnary(method, { resourceName: "slow" });
+  const endless = callUnary(method, { resourceName: "endless" });
+  while (begun < 2) await sleep(5);
+  const start = performance.now();
+  const stopping = stopped.stop(500);
+  await expect(endless).rejects.toThrow(StatusError);
+  await stopping;
+  expect(performance.now() - start).toBeGreaterThan(490);
+  expect(await slow).toMatchObject({ committedSize: 7 });
+  caller.close();
+}, 10_000);
+
 test("serveGrpc() takes a unix socket that a killed server left", async () => {
   const folder = await mkdtemp(join(tmpdir(), "berth-grpc-"));
   try {

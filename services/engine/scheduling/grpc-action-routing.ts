@@ -1,3 +1,4 @@
+import { connectivityState } from "@grpc/grpc-js";
 import {
   type Action,
   DigestFunction_Value,
@@ -18,31 +19,67 @@ import type {
   RoutingRequest,
 } from "./action-routing.js";
 
+/** How long a router that does not answer is awaited, in milliseconds. */
+const routerAwaitedMs = 10_000;
+
 /**
  * Routing by a router on the wire, over the protocol of Buildbarn's
  * scheduler. Its errors reach the client with code and text; an answer that
- * breaks the protocol is Internal, as Buildbarn has it.
+ * breaks the protocol is Internal, as Buildbarn has it. A router that is not
+ * there, or goes away before it answers, may be starting again: it is awaited
+ * for ten seconds and asked once more, which RouteAction bears, as it changes
+ * nothing.
  */
 export function createGrpcActionRouting(
   client: ActionRouterClient,
 ): ActionRouting {
   const method = client.routeAction.bind(client);
+
+  function ask(request: RoutingRequest): Promise<RouteActionResponse> {
+    const { action, instanceName, requestMetadata, signal } = request;
+    return callUnary(
+      method,
+      {
+        instanceName,
+        digestFunction: DigestFunction_Value.SHA256,
+        action,
+        requestMetadata,
+      },
+      { signal },
+    );
+  }
+
   return {
     route: async (request) => {
-      const { action, instanceName, requestMetadata, signal } = request;
-      const answer = await callUnary(
-        method,
-        {
-          instanceName,
-          digestFunction: DigestFunction_Value.SHA256,
-          action,
-          requestMetadata,
-        },
-        { signal },
-      );
+      const answer = await ask(request).catch(async (error) => {
+        if (isConnected(client)) throw error; // the router's own answer
+        await untilConnected(client, request.signal);
+        return await ask(request);
+      });
       return checkAnswer(answer, request);
     },
   };
+}
+
+function isConnected(client: ActionRouterClient): boolean {
+  const state = client.getChannel().getConnectivityState(false);
+  return state === connectivityState.READY;
+}
+
+/** Waits until the router is there, the time is over, or nobody waits. */
+function untilConnected(
+  client: ActionRouterClient,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+    client.waitForReady(Date.now() + routerAwaitedMs, done);
+  });
 }
 
 function checkAnswer(

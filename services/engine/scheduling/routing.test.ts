@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Metadata } from "@grpc/grpc-js";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import {
@@ -37,27 +38,38 @@ async function setupRouted(
   route: (request: RouteActionRequest) => Promise<Partial<RouteActionResponse>>,
 ): Promise<RouteActionRequest[]> {
   const requests: RouteActionRequest[] = [];
-  const sink = () => {};
-  router = await serveGrpc({
-    listen: "127.0.0.1:0",
-    sink,
-    services: [
-      {
-        definition: ActionRouterService,
-        implementation: {
-          routeAction: implementUnary(async (request: RouteActionRequest) => {
-            requests.push(request);
-            return RouteActionResponse.fromPartial(await route(request));
-          }, sink),
-        },
-      },
-    ],
+  router = await serveRouter("127.0.0.1:0", (request) => {
+    requests.push(request);
+    return route(request);
   });
   scenario = await EngineScenario.start({
     router: { address: router.address },
     platform: { OSFamily: "linux", ISA: ["x86-64", "x86-64-v2"] },
   });
   return requests;
+}
+
+function serveRouter(
+  listen: string,
+  route: (request: RouteActionRequest) => Promise<Partial<RouteActionResponse>>,
+): Promise<GrpcServer> {
+  const sink = () => {};
+  return serveGrpc({
+    listen,
+    sink,
+    services: [
+      {
+        definition: ActionRouterService,
+        implementation: {
+          routeAction: implementUnary(
+            async (request: RouteActionRequest) =>
+              RouteActionResponse.fromPartial(await route(request)),
+            sink,
+          ),
+        },
+      },
+    ],
+  });
 }
 
 function withPlatform(
@@ -154,6 +166,32 @@ describe("an engine with a router", () => {
       message: 'Image "x" is not allowed',
     });
   });
+
+  test("Execute waits for a router that starts again, also in the middle of an answer", async () => {
+    const answer = async ({ action }: RouteActionRequest) => ({
+      action: Action.fromPartial(withPlatform(action)),
+      invocationKeys,
+    });
+    const requests = await setupRouted(() => new Promise(() => {}));
+    const inTheMiddle = scenario.run({ command: shell("echo 1") });
+    while (requests.length === 0) await sleep(5);
+    await router.stop(0);
+    const afterwards = scenario.run({ command: shell("echo 2") });
+    await sleep(300);
+    router = await serveRouter(router.address, answer);
+    expect(await scenario.text(await inTheMiddle, "stdout")).toBe("1\n");
+    expect(await scenario.text(await afterwards, "stdout")).toBe("2\n");
+  });
+
+  test("Execute says Unavailable when the router stays away", async () => {
+    await setupRouted(() => Promise.reject(new Error("is never asked")));
+    await router.stop(0);
+    const start = performance.now();
+    await expect(
+      scenario.run({ command: shell("true") }),
+    ).rejects.toMatchObject({ code: Code.Unavailable });
+    expect(performance.now() - start).toBeGreaterThan(9_000);
+  }, 30_000);
 
   test.each<
     [string, (action: Action | undefined) => Partial<RouteActionResponse>]
