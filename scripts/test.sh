@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs everything that CI runs, goes on after a failure, and ends with the
-# counts of all runners: "N passed, N failed".
+# names of what failed and the counts of all runners: "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 passed=0
 failures=0
+failed_names=()
 
 # A step without counts of its own: it passes or fails as a whole.
 step() {
@@ -17,6 +18,7 @@ step() {
   else
     echo "== FAILED: $name"
     failures=$((failures + 1))
+    failed_names+=("$name")
   fi
 }
 
@@ -32,7 +34,7 @@ run_jest() {
 # A few suites that failed are run once more by themselves, and then count:
 # what really broke breaks again, and what took too long beside others does not.
 jest_suite() {
-  local reports failed counts
+  local reports failed counts names
   echo "== jest $*"
   reports=$(mktemp -d)
   run_jest "$reports/1" "$@"
@@ -43,6 +45,9 @@ jest_suite() {
     run_jest "$reports/2" --runInBand "${failed[@]}"
   fi
   counts=$(node scripts/jest-report.mjs counts "$reports"/*) || counts="0 1"
+  [ -e "$reports/1" ] || failed_names+=("jest $*: no report")
+  mapfile -t names < <(node scripts/jest-report.mjs failures "$reports"/*)
+  failed_names+=("${names[@]}")
   rm -r "$reports"
   passed=$((passed + ${counts% *}))
   failures=$((failures + ${counts#* }))
@@ -50,17 +55,21 @@ jest_suite() {
 
 # Adds the counts of every "test result:" line of cargo.
 cargo_suite() {
-  local output
+  local output names
   echo "== cargo test"
   output=$(mktemp)
   (cd services/chroot-helper && cargo test --quiet --no-fail-fast 2>&1) | tee "$output"
   if [ "${PIPESTATUS[0]}" -ne 0 ] && ! grep -q '^test result: FAILED' "$output"; then
     failures=$((failures + 1))
+    failed_names+=("cargo test: no result")
   fi
   while read -r ok bad; do
     passed=$((passed + ok))
     failures=$((failures + bad))
   done < <(sed -nE 's/^test result: .* ([0-9]+) passed; ([0-9]+) failed.*/\1 \2/p' "$output")
+  # Cargo lists them indented, after what they printed.
+  mapfile -t names < <(sed -nE 's/^    ([a-z0-9_:]+)$/cargo test: \1/p' "$output")
+  failed_names+=("${names[@]}")
   rm -f "$output"
 }
 
@@ -79,5 +88,6 @@ jest_suite --runInBand "dist/test/$alone"
 jest_suite --maxWorkers=100% dist/test/e2e
 
 echo
+for name in "${failed_names[@]}"; do echo "FAILED: $name"; done
 echo "$passed passed, $failures failed"
 [ "$failures" -eq 0 ]
