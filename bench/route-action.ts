@@ -241,7 +241,7 @@ async function startRouter(parts: {
     "taskset",
     [
       ...["-c", routerCore, process.execPath],
-      ...[join(root, "dist/services/router/main.js"), `--config=${path}`],
+      ...[join(root, "dist/programs/router.js"), `--config=${path}`],
     ],
     { stdio: ["ignore", "ignore", "inherit"] },
   );

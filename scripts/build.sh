@@ -18,7 +18,7 @@ fresh() {
   [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]
 }
 
-tools=(package.json package-lock.json scripts/build.sh)
+tools=(package.json package-lock.json scripts/build.sh scripts/bundle.mjs)
 
 stamp=gen/.inputs
 if ! fresh "$stamp" proto buf.yaml buf.gen.yaml "${tools[@]}"; then
@@ -39,10 +39,11 @@ if ! fresh "$stamp" gen lib services test bench tsconfig.json "${tools[@]}"; the
   cp node_modules/preact/{dist/preact,hooks/dist/hooks,jsx-runtime/dist/jsxRuntime}.mjs \
     dist/services/workflow/web/modules
   # Of a source that is gone nothing may stay: its tests would still run.
-  find dist -name '*.js' | while read -r file; do
+  find dist -name '*.js' -not -path 'dist/programs/*' | while read -r file; do
     source=${file#dist/}
     [ -e "${source%.js}.ts" ] || [ -e "${source%.js}.tsx" ] ||
       rm -f "$file" "$file.map"
   done
+  node scripts/bundle.mjs
   echo "$now" >"$stamp"
 fi

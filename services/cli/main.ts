@@ -1,5 +1,10 @@
 import { readFileSync } from "node:fs";
-import { type ProgramContext, runProgram } from "../../lib/program/index.js";
+import { join } from "node:path";
+import {
+  distFolder,
+  type ProgramContext,
+  runProgram,
+} from "../../lib/program/index.js";
 import { Code, StatusError } from "../../lib/status/index.js";
 import type { Command } from "./command.js";
 
@@ -84,9 +89,9 @@ async function dispatch(context: ProgramContext): Promise<number> {
   return command.run(args, context);
 }
 
-/** As package.json says, two folders above the compiled services. */
+/** As package.json says. */
 function readVersion(): string {
-  const file = new URL("../../../package.json", import.meta.url);
+  const file = join(distFolder, "../package.json");
   return JSON.parse(readFileSync(file, "utf8")).version;
 }
 

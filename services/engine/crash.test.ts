@@ -6,13 +6,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Digest, parseInstanceName } from "../../lib/digest/index.js";
+import { distFolder } from "../../lib/program/index.js";
 import { startEngineProcess } from "./testing/engine-process.js";
 import { EngineScenario, shell } from "./testing/engine-scenario.js";
 
-const main = fileURLToPath(new URL("./main.js", import.meta.url));
+const program = join(distFolder, "programs/engine.js");
 const context = { instanceName: parseInstanceName("") };
 let directory: string;
 
@@ -93,7 +93,7 @@ test("the engine checks its configuration and says where it is wrong", async () 
   await writeFile(path, "listen: [{ address: 127.0.0.1:0 }]\nstat: /x\n");
   const child = spawn(
     process.execPath,
-    [main, "--check-config", `--config=${path}`],
+    [program, "--check-config", `--config=${path}`],
     {
       stdio: ["ignore", "ignore", "pipe"],
     },

@@ -1,4 +1,4 @@
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { Registry } from "prom-client";
 import { parseInstanceName } from "../../lib/digest/index.js";
 import { FairQueue } from "../../lib/fair-queue/index.js";
@@ -6,6 +6,7 @@ import { readTls } from "../../lib/grpc/index.js";
 import { parsePlatform } from "../../lib/image/index.js";
 import type { Logger } from "../../lib/log/index.js";
 import { serveDiagnostics } from "../../lib/metrics/index.js";
+import { distFolder } from "../../lib/program/index.js";
 import {
   createCachingImageResolver,
   createConfiguredImageSource,
@@ -30,7 +31,7 @@ const stopGraceMs = 5_000;
 const removedAtOnce = 1_000;
 
 /** Of the web page, as it is built. */
-const webRoot = fileURLToPath(new URL("./web", import.meta.url));
+const webRoot = join(distFolder, "services/workflow/web");
 
 /** A running workflow service. */
 export interface WorkflowService {

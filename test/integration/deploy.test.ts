@@ -62,7 +62,7 @@ describe("deploy/berth", () => {
       const { status, stderr } = spawnSync(
         process.execPath,
         [
-          join(projectFolder, `dist/services/${name}/main.js`),
+          join(projectFolder, `dist/programs/${name}.js`),
           `--config=${join(folder, `berth/${name}.yaml`)}`,
           "--check-config",
         ],

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { distFolder } from "../../../lib/program/index.js";
 import { Code, StatusError } from "../../../lib/status/index.js";
 
 /** Where this checkout's programs are, after `make build`. */
 export interface Installation {
-  /** main.js of each service. */
+  /** The program of each service, for Node. */
   readonly engine: string;
   readonly router: string;
   readonly rootFetcher: string;
@@ -16,15 +16,14 @@ export interface Installation {
 
 /** Finds the programs; throws FailedPrecondition for one that is not built. */
 export function findInstallation(): Installation {
-  const dist = fileURLToPath(new URL("../../..", import.meta.url));
-  const service = (name: string) => join(dist, "services", name, "main.js");
+  const service = (name: string) => join(distFolder, "programs", `${name}.js`);
   const installation = {
     engine: service("engine"),
     router: service("router"),
     rootFetcher: service("root-fetcher"),
     workflow: service("workflow"),
     helper: join(
-      dist,
+      distFolder,
       "../services/chroot-helper/target/x86_64-unknown-linux-musl/release/berth-exec",
     ),
   };

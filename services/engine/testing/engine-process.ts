@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { distFolder } from "../../../lib/program/index.js";
 
-const main = fileURLToPath(new URL("../main.js", import.meta.url));
+const program = join(distFolder, "programs/engine.js");
 
 /**
  * Starts the engine as a process that works in a directory; resolves with its
@@ -21,7 +21,7 @@ state: ${directory}/state
 build: ${directory}/build
 ${more}`,
   );
-  const child = spawn(process.execPath, [main, `--config=${path}`], {
+  const child = spawn(process.execPath, [program, `--config=${path}`], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let log = "";

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { distFolder } from "../../../lib/program/index.js";
 
-const main = fileURLToPath(new URL("../../engine/main.js", import.meta.url));
+const program = join(distFolder, "programs/engine.js");
 
 /** An engine in a process of its own. */
 export interface EngineProcess {
@@ -45,7 +45,7 @@ export async function startEngineProcess(
     users: { firstAction: 200_000 + (process.pid % 10_000) * 100 },
   };
   await writeFile(path, JSON.stringify(configuration));
-  const child = spawn(process.execPath, [main, `--config=${path}`], {
+  const child = spawn(process.execPath, [program, `--config=${path}`], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   const address = await addressOf(child);
