@@ -26,8 +26,7 @@ step() {
 run_jest() {
   local report=$1
   shift
-  NODE_OPTIONS='--experimental-vm-modules --no-warnings --enable-source-maps' \
-    npx --no-install jest --forceExit --json --outputFile="$report" "$@" >/dev/null
+  npm run --silent jest -- --forceExit --json --outputFile="$report" "$@" >/dev/null
 }
 
 # Adds the counts that jest wrote; a run without a report counts as a failure.
