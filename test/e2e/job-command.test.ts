@@ -70,6 +70,18 @@ async function file(
   return path;
 }
 
+test("berth run and berth image look tags up where berth up was told", async () => {
+  expect(await berth.run("debian:trixie", "--", "echo", "a")).toMatchObject({
+    status: 0,
+    stdout: "a\n",
+  });
+  const listed = await runProgram(program, [
+    ...["image", "ls", "--state", berth.state, "debian:trixie", "/etc"],
+  ]);
+  expect(listed).toMatchObject({ status: 0 });
+  expect(listed.stdout).toContain("os-release");
+}, 120_000);
+
 const counting = [
   step("generate", "printf 'b\\na\\nb\\n'"),
   step("count", "sort | uniq -c | tee /counts", {

@@ -54,9 +54,10 @@ joined by "+", and trees in CAS (cas://…), where "berth up" has --source cas.
                          repeated
   --timeout SECONDS      end the action after this time
   --cache                a result in the action cache will do
-  --state FOLDER         folder of "berth up", to show how a pull goes
+  --state FOLDER         folder of "berth up", which says where tags are looked
+                         up and how a pull goes
 
-To look up tags; where layers come from is what "berth up" was told:
+To look up tags elsewhere; where layers come from is what "berth up" was told:
 
 ${registryHelp}`;
 
@@ -95,12 +96,13 @@ async function runAction(
     checkDockerConfigFile(settings.dockerConfig);
     await checkServing(settings.engine);
     const dockerConfig = settings.dockerConfig ?? findDockerConfig(env);
+    const state = chooseStateFolder("run", settings.state, env);
     const image = await pinImages(settings.image, {
-      registries: { ...settings, dockerConfig },
+      flags: { ...settings, dockerConfig },
+      state,
       signal,
     });
     const actionDigest = await uploadAction(settings, image, cas, context);
-    const state = chooseStateFolder("run", settings.state, env);
     const response = await executeWithProgress(
       { settings, image, actionDigest },
       (await pullsFromRegistry(state))

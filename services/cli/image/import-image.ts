@@ -14,6 +14,7 @@ import {
 import { openImageSource } from "../open-image-source.js";
 import { createProgressLine, formatPull } from "../run/progress-line.js";
 import { showWaiting } from "../run/show-waiting.js";
+import { chooseStateFolder } from "../up/state-folder.js";
 import { findDockerConfig } from "../up/write-configuration-files.js";
 import type { ImageSettings } from "./image-settings.js";
 import { createLayerRecordFiles } from "./layer-record-files.js";
@@ -47,9 +48,10 @@ export async function importImage(
   },
 ): Promise<ImportResult> {
   const { settings, open, env } = options;
-  const { source, close } = openImageSource(reference, {
-    ...settings,
-    dockerConfig: settings.dockerConfig ?? findDockerConfig(env),
+  const dockerConfig = settings.dockerConfig ?? findDockerConfig(env);
+  const { source, close } = await openImageSource(reference, {
+    flags: { ...settings, dockerConfig },
+    state: chooseStateFolder("image", settings.state, env),
   });
   try {
     const image = await showWaiting(

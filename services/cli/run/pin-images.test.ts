@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { ChildServer } from "../../../test/fixtures/child-server.js";
 import { startDockerRegistry } from "../../../test/fixtures/docker-registry.js";
@@ -16,10 +19,15 @@ beforeAll(async () => {
 });
 afterAll(() => registry.stop());
 
-function pin(text: string): Promise<string> {
-  const mirrors = [{ of: "hub.test", mirror: registry.host }];
+function pin(
+  text: string,
+  mirror = registry.host,
+  state = "/nonexistent",
+): Promise<string> {
+  const mirrors = mirror === "" ? [] : [{ of: "hub.test", mirror }];
   return pinImages(text, {
-    registries: { registries: [], plainRegistries: [], mirrors },
+    flags: { registries: [], plainRegistries: [], mirrors },
+    state,
     signal: new AbortController().signal,
   });
 }
@@ -30,4 +38,25 @@ test("pinImages() looks a tag up in a mirror, and keeps the name", async () => {
   expect(await pin(`hub.test/team/tool:1 + ${pinned}`)).toBe(
     `${pinned} + ${pinned}`,
   );
+});
+
+test("pinImages() asks the mirrors that `berth up` has, unless flags name others", async () => {
+  const state = await mkdtemp(join(tmpdir(), "berth-pin-"));
+  try {
+    await mkdir(join(state, "configuration"));
+    await writeFile(
+      join(state, "configuration/router.json"),
+      JSON.stringify({
+        listen: "unix:/nonexistent",
+        registries: { "hub.test": { mirrors: [registry.host] } },
+      }),
+    );
+    const pinned = `hub.test/team/tool@${image.digest}`;
+    expect(await pin("hub.test/team/tool:1", "", state)).toBe(pinned);
+    await expect(
+      pin("hub.test/team/tool:1", "127.0.0.1:1", state),
+    ).rejects.toThrow('registry "hub.test"');
+  } finally {
+    await rm(state, { recursive: true });
+  }
 });

@@ -3,12 +3,13 @@ import {
   parseImageList,
 } from "../../../lib/image/index.js";
 import { createSourceImageResolver } from "../../../lib/registry/index.js";
-import { openImageSource } from "../open-image-source.js";
-import type { RegistryFlags } from "../registry-flags.js";
+import {
+  type ImageSourceOptions,
+  openImageSource,
+} from "../open-image-source.js";
 import { showWaiting } from "./show-waiting.js";
 
-interface PinOptions {
-  readonly registries: RegistryFlags;
+interface PinOptions extends ImageSourceOptions {
   readonly signal: AbortSignal;
 }
 
@@ -31,12 +32,12 @@ export async function pinImages(
 
 async function pin(
   reference: ImageReference,
-  { registries, signal }: PinOptions,
+  options: PinOptions,
 ): Promise<string> {
   if (reference.kind !== "registry" || reference.digest !== undefined) {
     return String(reference);
   }
-  const { source, close } = openImageSource(reference, registries);
+  const { source, close } = await openImageSource(reference, options);
   try {
     const platform = {
       os: "linux",
@@ -47,7 +48,7 @@ async function pin(
     const resolved = await showWaiting(
       process.stderr,
       `looking up ${reference}`,
-      resolver.resolve(reference, platform, { signal }),
+      resolver.resolve(reference, platform, { signal: options.signal }),
     );
     return String(resolved.reference);
   } finally {
