@@ -6,7 +6,7 @@ import {
   type ImageSource,
 } from "../../lib/registry/index.js";
 import { type RegistryFlags, registryEntries } from "./registry-flags.js";
-import { readLocalRegistries } from "./up/local-registries.js";
+import { readLocalRegistries } from "./up/local-router.js";
 
 /** Where a command finds images. */
 export interface ImageSourceOptions {

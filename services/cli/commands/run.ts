@@ -24,7 +24,7 @@ import { reportResult } from "../run/report-result.js";
 import { parseRunSettings, type RunSettings } from "../run/run-settings.js";
 import { uploadAction } from "../run/upload-action.js";
 import { localPaths } from "../up/local-configuration.js";
-import { pullsFromRegistry } from "../up/local-source.js";
+import { pullsFromRegistry } from "../up/local-router.js";
 import { chooseStateFolder } from "../up/state-folder.js";
 import { checkServing } from "../up/wait-until-serving-grpc.js";
 import { findDockerConfig } from "../up/write-configuration-files.js";

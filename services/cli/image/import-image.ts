@@ -14,7 +14,6 @@ import {
 import { openImageSource } from "../open-image-source.js";
 import { createProgressLine, formatPull } from "../run/progress-line.js";
 import { showWaiting } from "../run/show-waiting.js";
-import { chooseStateFolder } from "../up/state-folder.js";
 import { findDockerConfig } from "../up/write-configuration-files.js";
 import type { ImageSettings } from "./image-settings.js";
 import { createLayerRecordFiles } from "./layer-record-files.js";
@@ -51,7 +50,7 @@ export async function importImage(
   const dockerConfig = settings.dockerConfig ?? findDockerConfig(env);
   const { source, close } = await openImageSource(reference, {
     flags: { ...settings, dockerConfig },
-    state: chooseStateFolder("image", settings.state, env),
+    state: open.state,
   });
   try {
     const image = await showWaiting(

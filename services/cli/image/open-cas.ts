@@ -23,6 +23,8 @@ export interface OpenCas {
   readonly cas: ContentAddressableStorage;
   readonly context: CasContext & { readonly signal: AbortSignal };
   readonly address: string;
+  /** Folder of `berth up`. */
+  readonly state: string;
   close(): void;
 }
 
@@ -55,6 +57,7 @@ export async function openCas(
     cas: new GrpcContentAddressableStorage(clients),
     context: { instanceName, signal },
     address,
+    state,
     close: () => clients.close(),
   };
 }

@@ -21,10 +21,10 @@ afterAll(() => registry.stop());
 
 function pin(
   text: string,
-  mirror = registry.host,
+  hosts = [registry.host],
   state = "/nonexistent",
 ): Promise<string> {
-  const mirrors = mirror === "" ? [] : [{ of: "hub.test", mirror }];
+  const mirrors = hosts.map((mirror) => ({ of: "hub.test", mirror }));
   return pinImages(text, {
     flags: { registries: [], plainRegistries: [], mirrors },
     state,
@@ -47,14 +47,14 @@ test("pinImages() asks the mirrors that `berth up` has, unless flags name others
     await writeFile(
       join(state, "configuration/router.json"),
       JSON.stringify({
-        listen: "unix:/nonexistent",
+        instances: [{ source: "registry" }],
         registries: { "hub.test": { mirrors: [registry.host] } },
       }),
     );
     const pinned = `hub.test/team/tool@${image.digest}`;
-    expect(await pin("hub.test/team/tool:1", "", state)).toBe(pinned);
+    expect(await pin("hub.test/team/tool:1", [], state)).toBe(pinned);
     await expect(
-      pin("hub.test/team/tool:1", "127.0.0.1:1", state),
+      pin("hub.test/team/tool:1", ["127.0.0.1:1"], state),
     ).rejects.toThrow('registry "hub.test"');
   } finally {
     await rm(state, { recursive: true });
