@@ -8,59 +8,48 @@ import {
 import { Code, StatusError } from "../../lib/status/index.js";
 import type { Command } from "./command.js";
 
-/** A command, and one line about it for the list. */
+/** A command, as the list shows it. */
 interface ListedCommand {
+  readonly name: string;
   readonly summary: string;
   /** Reads its module, which takes many times as long as to show a text. */
   load(): Promise<Command>;
 }
 
-const commands: ReadonlyMap<string, ListedCommand> = new Map([
-  [
-    "up",
-    {
-      summary: "run engine, router, root fetcher and jobs on this machine",
-      load: async () => (await import("./commands/up.js")).upCommand,
-    },
-  ],
-  [
-    "run",
-    {
-      summary: "run one command in an image",
-      load: async () => (await import("./commands/run.js")).runCommand,
-    },
-  ],
-  [
-    "job",
-    {
-      summary: "submit, follow and manage jobs of several containers",
-      load: async () => (await import("./commands/job.js")).jobCommand,
-    },
-  ],
-  [
-    "image",
-    {
-      summary: "import, list, compare and export images in CAS",
-      load: async () => (await import("./commands/image.js")).imageCommand,
-    },
-  ],
-  [
-    "doctor",
-    {
-      summary: "look at what berth needs on this machine",
-      load: async () => (await import("./commands/doctor.js")).doctorCommand,
-    },
-  ],
-]);
+const commands: readonly ListedCommand[] = [
+  {
+    name: "up",
+    summary: "run engine, router, root fetcher and jobs on this machine",
+    load: async () => (await import("./commands/up.js")).upCommand,
+  },
+  {
+    name: "run",
+    summary: "run one command in an image",
+    load: async () => (await import("./commands/run.js")).runCommand,
+  },
+  {
+    name: "job",
+    summary: "submit, follow and manage jobs of several containers",
+    load: async () => (await import("./commands/job.js")).jobCommand,
+  },
+  {
+    name: "image",
+    summary: "import, list, compare and export images in CAS",
+    load: async () => (await import("./commands/image.js")).imageCommand,
+  },
+  {
+    name: "doctor",
+    summary: "look at what berth needs on this machine",
+    load: async () => (await import("./commands/doctor.js")).doctorCommand,
+  },
+];
 
 const overview = [
   "berth gives every remote-execution action the container it asks for.",
   "",
   "usage: berth COMMAND [OPTION…]",
   "",
-  ...[...commands].map(
-    ([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`,
-  ),
+  ...commands.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`),
   "  help     show this, or the help of a command",
   "  version  show which berth this is",
 ].join("\n");
@@ -96,7 +85,7 @@ function readVersion(): string {
 }
 
 async function find(name: string): Promise<Command> {
-  const listed = commands.get(name);
+  const listed = commands.find((command) => command.name === name);
   if (listed !== undefined) return listed.load();
   throw new StatusError(
     Code.InvalidArgument,
