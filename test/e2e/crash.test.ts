@@ -135,6 +135,9 @@ describe.each(modes)("crashes with %s", (mode, options) => {
       status: 0,
       stdout: "r\n",
     });
+    const starts = () =>
+      berth.lines.filter((line) => line.startsWith("router: Serving")).length;
+    await until(() => starts() === 2);
   }, 60_000);
 
   test("a berth up whose port is taken says so and ends", async () => {
