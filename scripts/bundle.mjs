@@ -9,15 +9,15 @@ const outdir = "dist/programs";
 // Threads and processes of a program are found beside the code that starts
 // them ("./store-worker.js"), so all of them are in one folder.
 const entryPoints = {
-  berth: "services/cli/main",
-  engine: "services/engine/main",
-  router: "services/router/main",
-  "root-fetcher": "services/root-fetcher/main",
-  workflow: "services/workflow/main",
-  "import-worker": "lib/image-import/import-worker",
-  "program-spawner-main": "services/engine/runner/program-spawner-main",
-  "store-thread-main": "services/workflow/store/thread/store-thread-main",
-  "store-worker": "lib/root-store/store-worker",
+  berth: "dist/services/cli/main.js",
+  engine: "dist/services/engine/main.js",
+  router: "dist/services/router/main.js",
+  "root-fetcher": "dist/services/root-fetcher/main.js",
+  workflow: "dist/services/workflow/main.js",
+  "import-worker": "dist/lib/image-import/import-worker.js",
+  "program-spawner-main": "dist/services/engine/runner/program-spawner-main.js",
+  "store-thread-main": "dist/services/workflow/store/thread/store-thread-main.js",
+  "store-worker": "dist/lib/root-store/store-worker.js",
 };
 
 // Packages that are no modules ask for these by name.
@@ -30,12 +30,7 @@ const __dirname = import.meta.dirname;
 
 await rm(outdir, { recursive: true, force: true });
 await build({
-  entryPoints: Object.fromEntries(
-    Object.entries(entryPoints).map(([name, path]) => [
-      name,
-      `dist/${path}.js`,
-    ]),
-  ),
+  entryPoints,
   outdir,
   bundle: true,
   splitting: true,

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const { url } = import.meta;
@@ -10,3 +11,10 @@ const { url } = import.meta;
 export const distFolder: string = fileURLToPath(
   url.slice(0, url.lastIndexOf("/dist/") + "/dist".length),
 );
+
+/** Absolute path of one of berth's services, for Node to run. */
+export function servicePath(
+  name: "engine" | "router" | "root-fetcher" | "workflow",
+): string {
+  return join(distFolder, "programs", `${name}.js`);
+}

@@ -1,4 +1,4 @@
-export { distFolder } from "./dist-folder.js";
+export { distFolder, servicePath } from "./dist-folder.js";
 export { aborted, type ProgramContext, runProgram } from "./run-program.js";
 export {
   parseServiceArguments,

@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Digest, parseInstanceName } from "../../lib/digest/index.js";
-import { distFolder } from "../../lib/program/index.js";
+import { servicePath } from "../../lib/program/index.js";
 import { startEngineProcess } from "./testing/engine-process.js";
 import { EngineScenario, shell } from "./testing/engine-scenario.js";
 
-const program = join(distFolder, "programs/engine.js");
+const program = servicePath("engine");
 const context = { instanceName: parseInstanceName("") };
 let directory: string;
 

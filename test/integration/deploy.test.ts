@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { parse, parseAllDocuments } from "yaml";
+import { servicePath } from "../../lib/program/index.js";
 import { berthExec } from "../fixtures/berth-exec.js";
 import { projectFolder } from "../fixtures/project-folder.js";
 
@@ -56,13 +57,13 @@ function workerContainers(): Map<string, Container> {
 const compose = parse(read("compose.yaml"));
 
 describe("deploy/berth", () => {
-  test.each(["router", "root-fetcher"])(
+  test.each(["router", "root-fetcher"] as const)(
     "%s.yaml passes its program's check",
     (name) => {
       const { status, stderr } = spawnSync(
         process.execPath,
         [
-          join(projectFolder, `dist/programs/${name}.js`),
+          servicePath(name),
           `--config=${join(folder, `berth/${name}.yaml`)}`,
           "--check-config",
         ],

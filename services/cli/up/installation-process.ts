@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { distFolder } from "../../../lib/program/index.js";
+import { distFolder, servicePath } from "../../../lib/program/index.js";
 import { Code, StatusError } from "../../../lib/status/index.js";
 
 /** Where this checkout's programs are, after `make build`. */
@@ -16,12 +16,11 @@ export interface Installation {
 
 /** Finds the programs; throws FailedPrecondition for one that is not built. */
 export function findInstallation(): Installation {
-  const service = (name: string) => join(distFolder, "programs", `${name}.js`);
   const installation = {
-    engine: service("engine"),
-    router: service("router"),
-    rootFetcher: service("root-fetcher"),
-    workflow: service("workflow"),
+    engine: servicePath("engine"),
+    router: servicePath("router"),
+    rootFetcher: servicePath("root-fetcher"),
+    workflow: servicePath("workflow"),
     helper: join(
       distFolder,
       "../services/chroot-helper/target/x86_64-unknown-linux-musl/release/berth-exec",

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { distFolder } from "../../../lib/program/index.js";
+import { servicePath } from "../../../lib/program/index.js";
 
-const program = join(distFolder, "programs/engine.js");
+const program = servicePath("engine");
 
 /**
  * Starts the engine as a process that works in a directory; resolves with its

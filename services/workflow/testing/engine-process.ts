@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { distFolder } from "../../../lib/program/index.js";
+import { servicePath } from "../../../lib/program/index.js";
 
-const program = join(distFolder, "programs/engine.js");
+const program = servicePath("engine");
 
 /** An engine in a process of its own. */
 export interface EngineProcess {
