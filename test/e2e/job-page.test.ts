@@ -89,6 +89,7 @@ test("the page has landmarks, names and headers for screen readers", async () =>
   await page.getByRole("link", { name: "berth" }).click();
   await page.getByRole("heading", { name: "Jobs", level: 1 }).waitFor();
   const table = page.getByRole("table", { name: "Jobs, the newest first" });
+  await table.waitFor(); // it comes with the first answer
   expect(await table.getByRole("columnheader").allInnerTexts()).toEqual([
     ...["State", "Job", "Steps", "Submitted", "Duration"],
   ]);
